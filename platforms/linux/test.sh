@@ -1,0 +1,99 @@
+#!/usr/bin/env bash
+# Builds Linnet and runs every check.
+#
+#   platforms/linux/test.sh                 tests, tests under sanitizers, format, clang-tidy
+#   platforms/linux/test.sh --quick         only the tests
+#   platforms/linux/test.sh --arch arm64    the tests, built for 64-bit Arm and run in an emulator
+#   platforms/linux/test.sh --arch all      everything above
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+
+arch=x86
+quick=false
+while [[ $# -gt 0 ]]; do
+  case $1 in
+    --quick) quick=true ;;
+    --arch)
+      arch=${2:-}
+      shift
+      ;;
+    *) arch= ;;
+  esac
+  [[ $arch =~ ^(x86|arm64|all)$ ]] || {
+    echo "usage: platforms/linux/test.sh [--quick] [--arch x86|arm64|all]" >&2
+    exit 2
+  }
+  shift
+done
+
+jobs=$(nproc)
+results=()
+failed=false
+
+# check NAME COMMAND...: runs a command, and remembers for the summary how it went.
+check() {
+  local name=$1 start=$SECONDS outcome=passed
+  shift
+  printf '\n== %s\n' "$name"
+  # A function called in a condition ignores "set -e", so each runs in a shell of its own.
+  (set -e; "$@") & wait $! || outcome=FAILED
+  [[ $outcome == passed ]] || failed=true
+  results+=("$(printf '%-28s %s in %d s' "$name" "$outcome" $((SECONDS - start)))")
+}
+
+# build_and_test PRESET
+build_and_test() {
+  mkdir -p build
+  cmake --preset "$1" >"build/$1.log" 2>&1 || { cat "build/$1.log"; return 1; }
+  cmake --build --preset "$1"
+  ctest --preset "$1" --parallel "$jobs"
+}
+
+# Our own sources, without the generated header.
+sources() {
+  find runtime tools tests platforms -name '*.cpp' -o -name '*.hpp' -o -name '*.h' -o -name '*.c'
+}
+
+# Other versions format and warn differently; a machine without this one leaves these checks out.
+clang_version=14
+has_clang_tool() {
+  "$1" --version 2>/dev/null | grep -q "version $clang_version\." && return
+  echo "left out: this machine's $1 is not version $clang_version"
+  return 1
+}
+
+check_format() {
+  has_clang_tool clang-format || return 0
+  sources | xargs clang-format --dry-run -Werror
+}
+
+check_scripts() {
+  shellcheck platforms/linux/*.sh .ci/run
+}
+
+check_tidy() {
+  has_clang_tool clang-tidy || return 0
+  # Warnings that only GCC knows would be errors of Clang's.
+  run-clang-tidy -quiet -p build/release -j "$jobs" -extra-arg=-Wno-unknown-warning-option \
+    "^$PWD/(runtime|tools|tests|platforms)/"
+}
+
+options=()
+[[ $quick == false && $arch != arm64 ]] && options+=(--checks)
+[[ $arch == x86 ]] || options+=(--arm64)
+platforms/linux/install.sh "${options[@]}"
+
+if [[ $arch != arm64 ]]; then
+  check 'tests' build_and_test release
+  if [[ $quick == false ]]; then
+    check 'tests under sanitizers' build_and_test sanitize
+    check 'format' check_format
+    check 'scripts' check_scripts
+    check 'clang-tidy' check_tidy
+  fi
+fi
+[[ $arch == x86 ]] || check 'tests on 64-bit Arm' build_and_test arm64
+
+printf '\n== Summary\n'
+printf '%s\n' "${results[@]}"
+[[ $failed == false ]]

@@ -1,0 +1,49 @@
+# Small helpers that give every target of ours the same rules.
+
+# linnet_sources(VARIABLE PATTERN...) collects sources below this folder; a new file is picked up
+# by the next build. Where there are none yet, an empty source stands in.
+function(linnet_sources variable)
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${ARGN})
+  if(NOT sources)
+    set(empty "${CMAKE_CURRENT_BINARY_DIR}/${variable}_empty.cpp")
+    file(CONFIGURE OUTPUT "${empty}" CONTENT "")
+    set(sources "${empty}")
+  endif()
+  set(${variable} "${sources}" PARENT_SCOPE)
+endfunction()
+
+# Everything of ours: language, warnings, sanitizers, dead code removed, includes from the root.
+function(linnet_rules target)
+  target_compile_features(${target} PUBLIC cxx_std_20)
+  set_target_properties(${target} PROPERTIES
+    CXX_EXTENSIONS OFF
+    CXX_VISIBILITY_PRESET hidden
+    C_VISIBILITY_PRESET hidden
+    VISIBILITY_INLINES_HIDDEN ON
+    POSITION_INDEPENDENT_CODE ON)
+  target_include_directories(${target} PRIVATE "${linnet_SOURCE_DIR}")
+  target_compile_options(${target} PRIVATE
+    -Wall -Wextra -Wpedantic -Wshadow -Wundef -Wvla -Wcast-qual -Wimplicit-fallthrough
+    $<$<COMPILE_LANGUAGE:CXX>:-Wnon-virtual-dtor -Woverloaded-virtual -Wextra-semi>
+    -ffunction-sections -fdata-sections)
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
+    # Wrong about sums of strings: https://gcc.gnu.org/bugzilla/show_bug.cgi?id=105651
+    target_compile_options(${target} PRIVATE -Wno-restrict)
+  endif()
+  if(PROJECT_IS_TOP_LEVEL)
+    target_compile_options(${target} PRIVATE -Werror)
+  endif()
+  if(LINNET_SANITIZE)
+    string(REPLACE ";" "," sanitizers "${LINNET_SANITIZE}")
+    # The runtime has no run-time type information, which "vptr" needs.
+    set(flags -fsanitize=${sanitizers} -fno-sanitize=vptr)
+    target_compile_options(${target} PRIVATE
+      ${flags} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+    target_link_options(${target} PUBLIC ${flags})
+  endif()
+  if(APPLE)
+    target_link_options(${target} PUBLIC -Wl,-dead_strip)
+  else()
+    target_link_options(${target} PUBLIC -Wl,--gc-sections)
+  endif()
+endfunction()
