@@ -1,0 +1,29 @@
+#pragma once
+
+#include <linnet/linnet.h>
+
+#include <memory>
+
+#include "runtime/base/status.h"
+#include "runtime/exec/session.h"
+#include "runtime/model/model.h"
+#include "runtime/text/tokenizer.h"
+
+// What the C API's opaque handles are.
+
+struct linnet_model {
+  std::unique_ptr<linnet::Model> model;
+  linnet::Tokenizer tokenizer;
+};
+
+struct linnet_session {
+  const linnet_model* model = nullptr;
+  std::unique_ptr<linnet::Session> session;
+};
+
+namespace linnet {
+
+/// Hands a status over to a C caller.
+linnet_status report(const Status& status, linnet_message* why);
+
+}  // namespace linnet

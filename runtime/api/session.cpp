@@ -1,0 +1,113 @@
+#include <linnet/linnet.h>
+
+#include <new>
+#include <utility>
+
+#include "runtime/api/arguments.h"
+#include "runtime/api/handles.h"
+#include "runtime/exec/state.h"
+
+namespace linnet {
+namespace {
+
+Status plan(const Model& model, const linnet_session_options* options, linnet_memory* out) {
+  linnet_session_options complete;
+  Status status = complete_options(model.graph(), options, &complete);
+  if (status.failed()) return status;
+  SessionPlan plan;
+  status = plan_session(model.graph(), complete, &plan);
+  if (status.failed()) return status;
+  *out = {.state_bytes = plan.state_bytes,
+          .arena_bytes = plan.arena_bytes,
+          .total_bytes = plan.total_bytes()};
+  return Status::ok();
+}
+
+Status open(const linnet_model* model, const linnet_session_options* options, void* memory,
+            linnet_session** out) {
+  std::unique_ptr<linnet_session> handle(new (std::nothrow) linnet_session);
+  if (handle == nullptr) return Status::error(LINNET_OUT_OF_MEMORY, "no memory for a session");
+  handle->model = model;
+  const Status status =
+      Session::open(*model->model, options, static_cast<std::byte*>(memory), &handle->session);
+  if (!status.failed()) *out = handle.release();
+  return status;
+}
+
+Status fork(const linnet_session* session, void* memory, linnet_session** out) {
+  std::unique_ptr<linnet_session> handle(new (std::nothrow) linnet_session);
+  if (handle == nullptr) return Status::error(LINNET_OUT_OF_MEMORY, "no memory for a session");
+  handle->model = session->model;
+  const Status status = session->session->fork(static_cast<std::byte*>(memory), &handle->session);
+  if (!status.failed()) *out = handle.release();
+  return status;
+}
+
+}  // namespace
+}  // namespace linnet
+
+extern "C" {
+
+linnet_session_options linnet_session_options_defaults(void) { return linnet_session_options{}; }
+
+linnet_status linnet_session_bytes(const linnet_model* model, const linnet_session_options* options,
+                                   linnet_memory* out, linnet_message* why) {
+  if (model == nullptr || out == nullptr) return linnet::report(linnet::missing_argument(), why);
+  return linnet::report(linnet::plan(*model->model, options, out), why);
+}
+
+linnet_status linnet_session_open(const linnet_model* model, const linnet_session_options* options,
+                                  void* memory, linnet_session** out, linnet_message* why) {
+  if (model == nullptr || out == nullptr) return linnet::report(linnet::missing_argument(), why);
+  return linnet::report(linnet::open(model, options, memory, out), why);
+}
+
+linnet_status linnet_session_fork(const linnet_session* session, void* memory, linnet_session** out,
+                                  linnet_message* why) {
+  if (session == nullptr || out == nullptr) return linnet::report(linnet::missing_argument(), why);
+  return linnet::report(linnet::fork(session, memory, out), why);
+}
+
+void linnet_session_close(linnet_session* session) { delete session; }
+
+linnet_status linnet_run(linnet_session* session, const int32_t* tokens, size_t count,
+                         float* logits, linnet_message* why) {
+  if (session == nullptr || (tokens == nullptr && count > 0)) {
+    return linnet::report(linnet::missing_argument(), why);
+  }
+  return linnet::report(session->session->run({tokens, count}, logits), why);
+}
+
+void linnet_session_on_progress(linnet_session* session, linnet_run_progress progress,
+                                void* context) {
+  session->session->on_progress(progress, context);
+}
+
+uint64_t linnet_session_position(const linnet_session* session) {
+  return session->session->position();
+}
+
+void linnet_session_reset(linnet_session* session) { session->session->reset(); }
+
+size_t linnet_state_bytes(const linnet_session* session) {
+  return linnet::saved_state_bytes(*session->session);
+}
+
+linnet_status linnet_state_save(const linnet_session* session, void* bytes, size_t size,
+                                linnet_message* why) {
+  if (session == nullptr || bytes == nullptr)
+    return linnet::report(linnet::missing_argument(), why);
+  return linnet::report(
+      linnet::save_state(*session->session, {static_cast<std::byte*>(bytes), size}), why);
+}
+
+linnet_status linnet_state_load(linnet_session* session, const void* bytes, size_t size,
+                                linnet_message* why) {
+  if (session == nullptr || bytes == nullptr)
+    return linnet::report(linnet::missing_argument(), why);
+  return linnet::report(
+      linnet::load_state({static_cast<const std::byte*>(bytes), size}, session->session.get()),
+      why);
+}
+
+}  // extern "C"

@@ -1,0 +1,86 @@
+#include <linnet/linnet.h>
+
+#include <algorithm>
+
+#include "runtime/api/arguments.h"
+#include "runtime/api/handles.h"
+#include "runtime/text/generate.h"
+
+namespace linnet {
+namespace {
+
+constexpr size_t default_max_tokens = 128;
+
+Status missing_tokenizer() {
+  return Status::error(LINNET_UNSUPPORTED, "the model file has no tokenizer");
+}
+
+/// Copies what fits and tells the caller how much there is.
+template <typename T>
+void hand_out(const List<T>& from, T* to, size_t capacity, size_t* count) {
+  *count = from.size();
+  if (to != nullptr) std::copy_n(from.data(), std::min(capacity, from.size()), to);
+}
+
+}  // namespace
+}  // namespace linnet
+
+extern "C" {
+
+linnet_status linnet_tokenize(const linnet_model* model, const char* text, size_t size,
+                              bool special_tokens, int32_t* ids, size_t capacity, size_t* count,
+                              linnet_message* why) {
+  if (model == nullptr || (text == nullptr && size > 0) || count == nullptr) {
+    return linnet::report(linnet::missing_argument(), why);
+  }
+  if (model->model->tokenizer() == nullptr) return linnet::report(linnet::missing_tokenizer(), why);
+  linnet::List<int32_t> all;
+  const linnet::Status status = model->tokenizer.encode({text, size}, special_tokens, all);
+  if (!status.failed()) linnet::hand_out(all, ids, capacity, count);
+  return linnet::report(status, why);
+}
+
+linnet_status linnet_detokenize(const linnet_model* model, const int32_t* ids, size_t count,
+                                bool special_tokens, char* text, size_t capacity, size_t* size,
+                                linnet_message* why) {
+  if (model == nullptr || (ids == nullptr && count > 0) || size == nullptr) {
+    return linnet::report(linnet::missing_argument(), why);
+  }
+  if (model->model->tokenizer() == nullptr) return linnet::report(linnet::missing_tokenizer(), why);
+  linnet::List<char> all;
+  const linnet::Status status = model->tokenizer.decode({ids, count}, special_tokens, all);
+  if (!status.failed()) linnet::hand_out(all, text, capacity, size);
+  return linnet::report(status, why);
+}
+
+linnet_generate_options linnet_generate_options_defaults(const linnet_model* model) {
+  const linnet::Generation& from = model->model->generation();
+  return {.max_tokens = linnet::default_max_tokens,
+          .temperature = from.temperature,
+          .top_k = from.top_k,
+          .top_p = from.top_p,
+          .min_p = from.min_p,
+          .repetition_penalty = from.repetition_penalty,
+          .seed = 0,
+          .ignore_end = false};
+}
+
+linnet_status linnet_generate(linnet_session* session, const char* prompt, size_t size,
+                              const linnet_generate_options* options, linnet_text_callback callback,
+                              void* context, linnet_generated* out, linnet_message* why) {
+  if (session == nullptr || (prompt == nullptr && size > 0)) {
+    return linnet::report(linnet::missing_argument(), why);
+  }
+  const linnet_model* model = session->model;
+  if (model->model->tokenizer() == nullptr) return linnet::report(linnet::missing_tokenizer(), why);
+  const linnet_generate_options chosen =
+      options != nullptr ? *options : linnet_generate_options_defaults(model);
+  linnet_generated generated = {};
+  const linnet::Status status = linnet::generate(
+      {session, session->session->gives_all_logits()}, *model->model, model->tokenizer,
+      {prompt, size}, chosen, {.callback = callback, .context = context}, &generated);
+  if (out != nullptr) *out = generated;
+  return linnet::report(status, why);
+}
+
+}  // extern "C"

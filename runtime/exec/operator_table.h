@@ -1,0 +1,61 @@
+#pragma once
+
+#include <cstddef>
+#include <iterator>
+#include <new>
+#include <variant>
+
+#include "runtime/ops/causal_conv.h"
+#include "runtime/ops/elementwise.h"
+#include "runtime/ops/embedding.h"
+#include "runtime/ops/fast_weight.h"
+#include "runtime/ops/group_sum.h"
+#include "runtime/ops/last_rows.h"
+#include "runtime/ops/norm.h"
+#include "runtime/ops/operation.h"
+#include "runtime/ops/rotary.h"
+#include "runtime/ops/softmax_attention.h"
+#include "runtime/ops/token_shift.h"
+#include "runtime/ops/xnn_linear.h"
+#include "runtime/ops/xnn_quantize.h"
+
+namespace linnet {
+
+/// How the executor makes one kind of operator.
+struct OperatorEntry {
+  const char* name;
+  Status (*check)(const Site& site);
+  size_t (*scratch_bytes)(const Site& site, const Extents& largest);
+  size_t object_bytes;
+  Operation* (*create)(void* memory);  ///< memory of object_bytes, aligned as malloc aligns
+};
+
+template <typename T>
+constexpr OperatorEntry entry(const char* name) {
+  static_assert(alignof(T) <= alignof(std::max_align_t));
+  return {name, T::check, T::scratch_bytes, sizeof(T),
+          [](void* memory) -> Operation* { return new (memory) T; }};
+}
+
+/// Every operator there is, in the order of OperatorAttributes.
+inline constexpr OperatorEntry operator_table[] = {
+    entry<Linear>("Linear"),
+    entry<Embedding>("Embedding"),
+    entry<Quantize>("Quantize"),
+    entry<LastRows>("LastRows"),
+    entry<Norm>("Norm"),
+    entry<Elementwise>("Elementwise"),
+    entry<GroupSum>("GroupSum"),
+    entry<TokenShift>("TokenShift"),
+    entry<CausalConv>("CausalConv"),
+    entry<Rotary>("Rotary"),
+    entry<SoftmaxAttention>("SoftmaxAttention"),
+    entry<FastWeight>("FastWeight"),
+};
+static_assert(std::size(operator_table) == std::variant_size_v<OperatorAttributes>);
+
+inline const OperatorEntry& entry_of(const Operator& op) {
+  return operator_table[op.attributes.index()];
+}
+
+}  // namespace linnet

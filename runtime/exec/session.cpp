@@ -1,0 +1,192 @@
+#include "runtime/exec/session.h"
+
+#include <algorithm>
+#include <cstring>
+#include <new>
+
+#include "runtime/exec/operator_table.h"
+#include "runtime/plan/arena.h"
+
+namespace linnet {
+namespace {
+
+size_t aligned_object(size_t bytes) {
+  constexpr size_t alignment = alignof(std::max_align_t);
+  return (bytes + alignment - 1) / alignment * alignment;
+}
+
+Status name_operator(const Status& status, const Operator& op) {
+  return status.within("%.*s: ", static_cast<int>(op.name.size()), op.name.data());
+}
+
+}  // namespace
+
+Status Session::open(const Model& model, const linnet_session_options* options, std::byte* memory,
+                     std::unique_ptr<Session>* out) {
+  linnet_session_options complete;
+  Status status = complete_options(model.graph(), options, &complete);
+  if (status.failed()) return status;
+  std::unique_ptr<Session> session(new (std::nothrow) Session(model));
+  if (session == nullptr) return Status::error(LINNET_OUT_OF_MEMORY, "no memory for a session");
+  session->options_ = complete;
+  session->find_token_limit();
+  status = plan_session(model.graph(), complete, &session->plan_);
+  if (!status.failed()) status = session->take_memory(memory);
+  if (!status.failed()) status = session->start_threads(complete.threads);
+  if (!status.failed()) status = session->prepare_operators();
+  if (!status.failed()) *out = std::move(session);
+  return status;
+}
+
+Status Session::fork(std::byte* memory, std::unique_ptr<Session>* out) const {
+  std::unique_ptr<Session> copy;
+  const Status status = open(model_, &options_, memory, &copy);
+  if (status.failed()) return status;
+  std::memcpy(copy->memory_, memory_, plan_.state_bytes);
+  copy->position_ = position_;
+  *out = std::move(copy);
+  return Status::ok();
+}
+
+Session::~Session() {
+  for (Operation* operation : operations_) {
+    if (operation != nullptr) operation->~Operation();
+  }
+  if (threads_ != nullptr) pthreadpool_destroy(threads_);
+  if (owns_memory_) platform::release_pages(memory_, plan_.total_bytes());
+}
+
+Status Session::take_memory(std::byte* memory) {
+  if (memory != nullptr) {
+    if (reinterpret_cast<uintptr_t>(memory) % arena_alignment != 0) {
+      return Status::error(LINNET_INVALID_ARGUMENT, "the session's memory is not %zu-byte aligned",
+                           arena_alignment);
+    }
+    memory_ = memory;
+    std::memset(memory_, 0, plan_.state_bytes);
+    return Status::ok();
+  }
+  memory_ = static_cast<std::byte*>(platform::allocate_pages(plan_.total_bytes()));
+  owns_memory_ = memory_ != nullptr;
+  if (owns_memory_) return Status::ok();
+  return Status::error(LINNET_OUT_OF_MEMORY, "no memory for %zu bytes of state and %zu of arena",
+                       plan_.state_bytes, plan_.arena_bytes);
+}
+
+Status Session::start_threads(uint32_t threads) {
+  if (threads <= 1) return Status::ok();
+  threads_ = pthreadpool_create(threads);
+  return threads_ != nullptr
+             ? Status::ok()
+             : Status::error(LINNET_OUT_OF_MEMORY, "%u threads could not be started", threads);
+}
+
+Status Session::prepare_operators() {
+  const Graph& graph = model_.graph();
+  size_t bytes = 0;
+  for (const Operator& op : graph.operators) bytes += aligned_object(entry_of(op).object_bytes);
+  if (!addresses_.allocate(graph.tensors.size()) || !objects_.allocate(bytes) ||
+      !operations_.allocate(graph.operators.size())) {
+    return Status::error(LINNET_OUT_OF_MEMORY, "no memory for %zu operators",
+                         graph.operators.size());
+  }
+  for (size_t i = 0; i < graph.tensors.size(); ++i) {
+    const size_t offset = plan_.tensor_offsets[i];
+    addresses_[i] =
+        offset != SessionPlan::no_offset
+            ? memory_ + offset
+            : const_cast<std::byte*>(static_cast<const std::byte*>(graph.tensors[i].data));
+  }
+  const SessionMemory memory = {.graph = &graph,
+                                .packed_weights = &model_.packed_weights(),
+                                .addresses = addresses_.span(),
+                                .largest = plan_.largest,
+                                .threads = threads_};
+  std::byte* object = objects_.data();
+  for (size_t i = 0; i < graph.operators.size(); ++i) {
+    const Operator& op = graph.operators[i];
+    const size_t scratch = plan_.scratch_offsets[i];
+    operations_[i] = entry_of(op).create(object);
+    object += aligned_object(entry_of(op).object_bytes);
+    const Status status = operations_[i]->prepare(
+        Bindings(memory, op, scratch != SessionPlan::no_offset ? memory_ + scratch : nullptr));
+    if (status.failed()) return name_operator(status, op);
+  }
+  return Status::ok();
+}
+
+// Ids index the rows of embedding tables: the smallest table bounds them.
+void Session::find_token_limit() {
+  token_limit_ = model_.graph().vocabulary;
+  for (const Operator& op : model_.graph().operators) {
+    if (!std::holds_alternative<EmbeddingAttributes>(op.attributes)) continue;
+    const Tensor& table = model_.graph().tensors[static_cast<size_t>(op.inputs[1])];
+    token_limit_ = std::min(token_limit_, table.shape[0].number());
+  }
+}
+
+Status Session::check_tokens(std::span<const int32_t> tokens) const {
+  for (size_t i = 0; i < tokens.size(); ++i) {
+    if (tokens[i] >= 0 && static_cast<size_t>(tokens[i]) < token_limit_) continue;
+    return Status::error(LINNET_INVALID_ARGUMENT,
+                         "token %d at index %zu is not one of the model's %zu", tokens[i], i,
+                         token_limit_);
+  }
+  return Status::ok();
+}
+
+Status Session::run(std::span<const int32_t> tokens, float* logits) {
+  const Status invalid = check_tokens(tokens);
+  if (invalid.failed()) return invalid;
+  if (tokens.empty() && logits != nullptr) {
+    return Status::error(LINNET_INVALID_ARGUMENT, "logits are asked for, but there is no token");
+  }
+  const Graph& graph = model_.graph();
+  const auto* chunk_logits =
+      reinterpret_cast<const float*>(addresses_[static_cast<size_t>(graph.logits)]);
+  for (size_t done = 0; done < tokens.size();) {
+    const size_t count = std::min(plan_.largest.tokens, tokens.size() - done);
+    const bool is_last = done + count == tokens.size();
+    size_t rows = 0;
+    if (logits != nullptr) rows = options_.all_logits ? count : static_cast<size_t>(is_last);
+    const Status status = run_chunk(tokens.subspan(done, count), rows);
+    if (status.failed()) return status;
+    if (rows > 0) {
+      std::copy_n(chunk_logits, rows * graph.vocabulary,
+                  logits + (options_.all_logits ? done * graph.vocabulary : 0));
+    }
+    done += count;
+    if (progress_ != nullptr && !progress_(done, tokens.size(), progress_context_)) {
+      return Status::error(LINNET_CANCELLED, "cancelled after %zu of %zu tokens", done,
+                           tokens.size());
+    }
+  }
+  return Status::ok();
+}
+
+Status Session::run_chunk(std::span<const int32_t> tokens, size_t logits_rows) {
+  const Graph& graph = model_.graph();
+  const Chunk chunk = {.extents = {.tokens = tokens.size(),
+                                   .logits_rows = logits_rows,
+                                   .context = plan_.largest.context},
+                       .position = position_};
+  std::memcpy(addresses_[static_cast<size_t>(graph.tokens)], tokens.data(), tokens.size_bytes());
+  for (size_t i = 0; i < operations_.size(); ++i) {
+    const Status status = operations_[i]->run(chunk);
+    if (status.failed()) return name_operator(status, graph.operators[i]);
+  }
+  position_ += tokens.size();
+  return Status::ok();
+}
+
+void Session::reset() {
+  std::memset(memory_, 0, plan_.state_bytes);
+  position_ = 0;
+}
+
+void Session::on_progress(linnet_run_progress progress, void* context) {
+  progress_ = progress;
+  progress_context_ = context;
+}
+
+}  // namespace linnet

@@ -1,0 +1,74 @@
+#pragma once
+
+#include <linnet/linnet.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+
+#include "runtime/base/array.h"
+#include "runtime/base/status.h"
+#include "runtime/exec/session_plan.h"
+#include "runtime/model/model.h"
+#include "runtime/ops/operation.h"
+
+namespace linnet {
+
+/// One stream of tokens through a model: its state, its arena and its prepared operators. Belongs
+/// to one thread at a time. Allocates when it opens and never again.
+class Session {
+ public:
+  /// `memory` is null or a 64-byte aligned block of the plan's total_bytes that outlives the
+  /// session.
+  static Status open(const Model& model, const linnet_session_options* options, std::byte* memory,
+                     std::unique_ptr<Session>* out);
+
+  /// Another session with the same options and a copy of the state.
+  Status fork(std::byte* memory, std::unique_ptr<Session>* out) const;
+
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+  ~Session();
+
+  /// Runs tokens in chunks; `logits` is null, or as linnet_run says.
+  Status run(std::span<const int32_t> tokens, float* logits);
+
+  void reset();
+  void on_progress(linnet_run_progress progress, void* context);
+
+  /// The state region: all that the session remembers beside its position.
+  std::span<std::byte> state() const { return {memory_, plan_.state_bytes}; }
+  uint64_t position() const { return position_; }
+  void set_position(uint64_t position) { position_ = position; }
+
+  const Model& model() const { return model_; }
+  const Extents& largest() const { return plan_.largest; }
+  bool gives_all_logits() const { return options_.all_logits; }
+
+ private:
+  explicit Session(const Model& model) : model_(model) {}
+
+  Status take_memory(std::byte* memory);
+  Status start_threads(uint32_t threads);
+  Status prepare_operators();
+  void find_token_limit();
+  Status check_tokens(std::span<const int32_t> tokens) const;
+  Status run_chunk(std::span<const int32_t> tokens, size_t logits_rows);
+
+  const Model& model_;
+  SessionPlan plan_;
+  linnet_session_options options_ = {};
+  size_t token_limit_ = 0;
+  std::byte* memory_ = nullptr;
+  bool owns_memory_ = false;
+  pthreadpool_t threads_ = nullptr;
+  Array<std::byte*> addresses_;   // per tensor
+  Array<std::byte> objects_;      // the memory of operations_
+  Array<Operation*> operations_;  // in the order of execution
+  uint64_t position_ = 0;
+  linnet_run_progress progress_ = nullptr;
+  void* progress_context_ = nullptr;
+};
+
+}  // namespace linnet

@@ -1,0 +1,176 @@
+#include "runtime/exec/session_plan.h"
+
+#include <algorithm>
+
+#include "platforms/platform.h"
+#include "runtime/exec/operator_table.h"
+#include "runtime/plan/arena.h"
+
+namespace linnet {
+namespace {
+
+constexpr uint32_t default_chunk = 128;
+constexpr uint32_t default_context = 2048;
+constexpr uint32_t most_default_threads = 8;
+constexpr uint32_t most_threads = 256;
+constexpr uint32_t largest_chunk = 1 << 16;
+constexpr uint32_t largest_context = 1 << 26;
+// Some SIMD and XNNPACK kernels read, but do not use, a few bytes behind the last row.
+constexpr size_t tensor_padding = 64;
+constexpr size_t most_bytes = size_t{1} << 40;
+
+Status too_large() {
+  return Status::error(LINNET_OUT_OF_MEMORY,
+                       "needs more than a terabyte at this chunk and context");
+}
+
+size_t aligned(size_t bytes) {
+  return (bytes + arena_alignment - 1) / arena_alignment * arena_alignment;
+}
+
+size_t activation_bytes(const Tensor& tensor, const Extents& largest) {
+  const size_t rows = tensor.rank == 1 ? tensor.shape[0].in(largest) : tensor.rows().in(largest);
+  const size_t columns = tensor.rank == 1 ? 1 : tensor.columns().number();
+  if (tensor.type == DataType::dynamic_int8) return DynamicInt8::bytes(rows, columns);
+  return rows * columns * sizeof(float) + tensor_padding;
+}
+
+Status place_states(const Graph& graph, SessionPlan* plan) {
+  for (size_t i = 0; i < graph.tensors.size(); ++i) {
+    const Tensor& tensor = graph.tensors[i];
+    if (tensor.storage != Storage::state) continue;
+    plan->tensor_offsets[i] = plan->state_bytes;
+    const size_t bytes = tensor.elements(plan->largest) * sizeof(float);
+    if (bytes > most_bytes) return too_large();
+    plan->state_bytes += aligned(bytes);
+    if (plan->state_bytes > most_bytes) return too_large();
+  }
+  return Status::ok();
+}
+
+/// The lifetimes of a graph: one per activation that something uses, then one per operator's
+/// scratch.
+class Lifetimes {
+ public:
+  Lifetimes(const Graph& graph, const Extents& largest) : graph_(graph), largest_(largest) {}
+
+  Status collect();
+  Array<Lifetime>& all() { return lifetimes_; }
+  size_t of_scratch(size_t op) const { return graph_.tensors.size() + op; }
+
+ private:
+  void use(int32_t tensor, uint32_t when);
+
+  const Graph& graph_;
+  const Extents& largest_;
+  Array<Lifetime> lifetimes_;
+};
+
+void Lifetimes::use(int32_t tensor, uint32_t when) {
+  const Tensor& used = graph_.tensors[static_cast<size_t>(tensor)];
+  if (used.storage != Storage::activation) return;
+  if (used.base >= 0) return use(used.base, when);
+  Lifetime& lifetime = lifetimes_[static_cast<size_t>(tensor)];
+  if (lifetime.bytes == 0) {
+    lifetime.bytes = activation_bytes(used, largest_);
+    lifetime.first = when;
+  }
+  lifetime.last = when;
+}
+
+Status Lifetimes::collect() {
+  if (!lifetimes_.allocate(graph_.tensors.size() + graph_.operators.size())) {
+    return Status::error(LINNET_OUT_OF_MEMORY, "no memory to plan the arena");
+  }
+  use(graph_.tokens, 0);
+  for (size_t i = 0; i < graph_.operators.size(); ++i) {
+    const Operator& op = graph_.operators[i];
+    const auto when = static_cast<uint32_t>(i);
+    for (const int32_t input : op.inputs) {
+      if (input >= 0) use(input, when);
+    }
+    for (const int32_t output : op.outputs) use(output, when);
+    lifetimes_[of_scratch(i)] = {.bytes = entry_of(op).scratch_bytes(Site(graph_, op), largest_),
+                                 .first = when,
+                                 .last = when,
+                                 .offset = 0};
+  }
+  use(graph_.logits, static_cast<uint32_t>(graph_.operators.size()));
+  return Status::ok();
+}
+
+Status place_activations(const Graph& graph, SessionPlan* plan) {
+  Lifetimes lifetimes(graph, plan->largest);
+  const Status status = lifetimes.collect();
+  if (status.failed()) return status;
+  Array<Lifetime>& all = lifetimes.all();
+  Array<uint32_t> order;
+  Array<uint32_t> placed;
+  if (!order.allocate(all.size()) || !placed.allocate(all.size())) {
+    return Status::error(LINNET_OUT_OF_MEMORY, "no memory to plan the arena");
+  }
+  plan->arena_bytes = plan_arena(all.span(), order.span(), placed.span());
+  if (plan->arena_bytes == SIZE_MAX) return too_large();
+  for (size_t i = 0; i < graph.tensors.size(); ++i) {
+    if (all[i].bytes > 0) plan->tensor_offsets[i] = plan->state_bytes + all[i].offset;
+  }
+  for (size_t i = 0; i < graph.operators.size(); ++i) {
+    const Lifetime& scratch = all[lifetimes.of_scratch(i)];
+    if (scratch.bytes > 0) plan->scratch_offsets[i] = plan->state_bytes + scratch.offset;
+  }
+  return Status::ok();
+}
+
+void place_views(const Graph& graph, SessionPlan* plan) {
+  for (size_t i = 0; i < graph.tensors.size(); ++i) {
+    const Tensor& tensor = graph.tensors[i];
+    if (tensor.base < 0) continue;
+    const size_t base = plan->tensor_offsets[static_cast<size_t>(tensor.base)];
+    if (base != SessionPlan::no_offset)
+      plan->tensor_offsets[i] = base + tensor.column * sizeof(float);
+  }
+}
+
+}  // namespace
+
+Status complete_options(const Graph& graph, const linnet_session_options* given,
+                        linnet_session_options* out) {
+  *out = given != nullptr ? *given : linnet_session_options{};
+  if (out->threads > most_threads || out->chunk > largest_chunk || out->context > largest_context) {
+    return Status::error(
+        LINNET_INVALID_ARGUMENT,
+        "options: at most %u threads, a chunk of %u and a context of %u are possible", most_threads,
+        largest_chunk, largest_context);
+  }
+  if (out->threads == 0)
+    out->threads = std::min<uint32_t>(platform::processor_count(), most_default_threads);
+  if (out->chunk == 0) out->chunk = default_chunk;
+  if (out->context == 0) out->context = default_context;
+  if (!has_context_ring(graph)) out->context = 0;
+  return Status::ok();
+}
+
+Status plan_session(const Graph& graph, const linnet_session_options& options, SessionPlan* out) {
+  SessionPlan& plan = *out;
+  plan.largest = {.tokens = options.chunk,
+                  .logits_rows = options.all_logits ? options.chunk : 1,
+                  .context = options.context};
+  if (!plan.tensor_offsets.allocate(graph.tensors.size()) ||
+      !plan.scratch_offsets.allocate(graph.operators.size())) {
+    return Status::error(LINNET_OUT_OF_MEMORY, "no memory to plan a session");
+  }
+  std::fill(plan.tensor_offsets.begin(), plan.tensor_offsets.end(), SessionPlan::no_offset);
+  std::fill(plan.scratch_offsets.begin(), plan.scratch_offsets.end(), SessionPlan::no_offset);
+  Status status = place_states(graph, &plan);
+  if (!status.failed()) status = place_activations(graph, &plan);
+  if (!status.failed()) place_views(graph, &plan);
+  return status;
+}
+
+bool has_context_ring(const Graph& graph) {
+  return std::any_of(graph.operators.begin(), graph.operators.end(), [](const Operator& op) {
+    return std::holds_alternative<SoftmaxAttentionAttributes>(op.attributes);
+  });
+}
+
+}  // namespace linnet

@@ -1,0 +1,37 @@
+#pragma once
+
+#include <linnet/linnet.h>
+
+#include <cstddef>
+
+#include "runtime/base/array.h"
+#include "runtime/base/status.h"
+#include "runtime/model/graph.h"
+
+namespace linnet {
+
+/// Where everything of a session lies within its one block of memory: the state first, then the
+/// arena. Made before anything is allocated.
+struct SessionPlan {
+  static constexpr size_t no_offset = SIZE_MAX;
+
+  Extents largest;
+  size_t state_bytes = 0;
+  size_t arena_bytes = 0;
+  Array<size_t> tensor_offsets;   ///< per tensor, from the start of the block; no_offset: a weight
+  Array<size_t> scratch_offsets;  ///< per operator, from the start of the block; no_offset: none
+
+  size_t total_bytes() const { return state_bytes + arena_bytes; }
+};
+
+/// Replaces what is 0 in the options by its default and checks the rest.
+Status complete_options(const Graph& graph, const linnet_session_options* given,
+                        linnet_session_options* out);
+
+/// Plans a session of a verified graph with complete options.
+Status plan_session(const Graph& graph, const linnet_session_options& options, SessionPlan* out);
+
+/// True if the graph has softmax layers, whose rings hold only the last `context` tokens.
+bool has_context_ring(const Graph& graph);
+
+}  // namespace linnet

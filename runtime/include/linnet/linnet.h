@@ -1,0 +1,237 @@
+/* Linnet: runs a .linnet model file in a fixed amount of memory. C99.
+ *
+ *   linnet_model* model;
+ *   linnet_session* session;
+ *   linnet_message why;
+ *   if (linnet_model_open("model.linnet", NULL, &model, &why) != LINNET_OK) puts(why.text);
+ *   linnet_session_open(model, NULL, NULL, &session, &why);
+ *   linnet_run(session, tokens, count, logits, &why);
+ *
+ * Every call that can fail returns a status and, where `why` is given, writes one line that names
+ * the file, operator or tensor, what was expected and what was found. `why` may be NULL. Text is
+ * UTF-8. Structures of options start from their linnet_..._defaults() call, so that fields added
+ * later keep their meaning.
+ *
+ * Threads: a model is immutable and may be used by any number of threads and sessions. A session
+ * belongs to one thread at a time. There is no other shared state.
+ */
+#ifndef LINNET_LINNET_H
+#define LINNET_LINNET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(_WIN32)
+#define LINNET_API
+#else
+#define LINNET_API __attribute__((visibility("default")))
+#endif
+
+typedef enum linnet_status {
+  LINNET_OK = 0,
+  LINNET_INVALID_ARGUMENT = 1, /* the caller broke this header's rules */
+  LINNET_IO_ERROR = 2,         /* a file cannot be opened, read or mapped */
+  LINNET_INVALID_MODEL = 3,    /* the file is damaged, hostile or not a .linnet file */
+  LINNET_UNSUPPORTED = 4,      /* a newer format, or something this build leaves out */
+  LINNET_OUT_OF_MEMORY = 5,
+  LINNET_CANCELLED = 6, /* a callback asked to stop */
+  LINNET_INTERNAL = 7   /* a defect in Linnet: please report it with the message */
+} linnet_status;
+
+/* One line of explanation, always terminated. */
+typedef struct linnet_message {
+  char text[512];
+} linnet_message;
+
+typedef struct linnet_model linnet_model;     /* immutable weights and graph of one file */
+typedef struct linnet_session linnet_session; /* one stream of tokens: state and arena */
+
+#define LINNET_VERSION "0.1.0"
+
+/* The version of the library that runs, which may be newer than this header's. */
+LINNET_API const char* linnet_version(void);
+LINNET_API const char* linnet_status_name(linnet_status status);
+
+/* ---- Models ---------------------------------------------------------------------------------- */
+
+/* Called now and then with the share done, 0 to 1; returns false to cancel. */
+typedef bool (*linnet_progress)(float done, void* context);
+
+typedef struct linnet_model_options {
+  linnet_progress progress; /* while weights are packed for this machine; may be NULL */
+  void* progress_context;
+} linnet_model_options;
+
+LINNET_API linnet_model_options linnet_model_options_defaults(void);
+
+/* Maps and verifies a file and packs its matrices for this machine. `options` may be NULL. On
+ * success *out must be closed with linnet_model_close after its last session is closed. */
+LINNET_API linnet_status linnet_model_open(const char* path, const linnet_model_options* options,
+                                           linnet_model** out, linnet_message* why);
+
+/* The same for `size` bytes from `offset` of an open file (an asset that lies uncompressed inside a
+ * package). `offset` must be a multiple of 64; where it isn't, read the bytes and borrow them. The
+ * file descriptor may be closed afterwards; `size` 0 means up to the end of the file. */
+LINNET_API linnet_status linnet_model_open_fd(int fd, uint64_t offset, uint64_t size,
+                                              const linnet_model_options* options,
+                                              linnet_model** out, linnet_message* why);
+
+/* The same for bytes in memory, which must be 64-byte aligned and outlive the model unchanged. */
+LINNET_API linnet_status linnet_model_borrow(const void* bytes, size_t size,
+                                             const linnet_model_options* options,
+                                             linnet_model** out, linnet_message* why);
+
+/* NULL is allowed. Every session of the model must have been closed. */
+LINNET_API void linnet_model_close(linnet_model* model);
+
+/* Strings live as long as the model and are never NULL. */
+typedef struct linnet_model_info {
+  const char* name;
+  const char* architecture;
+  const char* source;
+  const char* license;
+  const char* weights; /* "f32", "int8" */
+  uint32_t vocabulary; /* logits per token */
+  uint32_t context;    /* positions the model was trained for; 0: unbounded */
+  bool has_tokenizer;
+  bool has_context_limit; /* true if softmax layers see only the last `context` tokens */
+  uint64_t file_bytes;    /* mapped, shared between processes */
+  uint64_t packed_bytes;  /* private to this process: matrices laid out for this machine */
+} linnet_model_info;
+
+LINNET_API void linnet_model_describe(const linnet_model* model, linnet_model_info* out);
+
+/* ---- Sessions -------------------------------------------------------------------------------- */
+
+typedef struct linnet_session_options {
+  uint32_t threads; /* 0: one per core, at most 8 */
+  uint32_t chunk;   /* most tokens that run at once; 0: 128 */
+  uint32_t context; /* capacity of softmax layers' KV rings in tokens; 0: 2048 */
+  bool all_logits;  /* linnet_run gives logits for every token, not for the last alone */
+} linnet_session_options;
+
+LINNET_API linnet_session_options linnet_session_options_defaults(void);
+
+typedef struct linnet_memory {
+  uint64_t state_bytes; /* what the session remembers; constant however many tokens pass */
+  uint64_t arena_bytes; /* activations and scratch of one chunk */
+  uint64_t total_bytes; /* the one block that holds both: what linnet_session_open needs */
+} linnet_memory;
+
+/* The exact memory of a session with these options. `options` may be NULL. */
+LINNET_API linnet_status linnet_session_bytes(const linnet_model* model,
+                                              const linnet_session_options* options,
+                                              linnet_memory* out, linnet_message* why);
+
+/* Opens a session with empty state. `memory`, if not NULL, is a block of linnet_session_bytes'
+ * total_bytes, 64-byte aligned, that stays untouched until the session is closed. From then on
+ * linnet_run, state and reset calls allocate nothing. */
+LINNET_API linnet_status linnet_session_open(const linnet_model* model,
+                                             const linnet_session_options* options, void* memory,
+                                             linnet_session** out, linnet_message* why);
+
+/* NULL is allowed. */
+LINNET_API void linnet_session_close(linnet_session* session);
+
+/* Runs `count` tokens in chunks. `logits`, if not NULL, receives [vocabulary] floats for the last
+ * token or, with all_logits, [count, vocabulary]; there must be a token then. With NULL the
+ * vocabulary head is not computed.
+ * A token outside the vocabulary is refused before anything runs. */
+LINNET_API linnet_status linnet_run(linnet_session* session, const int32_t* tokens, size_t count,
+                                    float* logits, linnet_message* why);
+
+/* Opens another session at the same point of the same stream, with the same options, which then
+ * goes its own way. `memory` as for linnet_session_open. */
+LINNET_API linnet_status linnet_session_fork(const linnet_session* session, void* memory,
+                                             linnet_session** out, linnet_message* why);
+
+/* Called between chunks of linnet_run and linnet_generate with the tokens done of those asked for;
+ * returning false cancels. After a cancel the state stands after the tokens done. NULL: none. */
+typedef bool (*linnet_run_progress)(size_t done, size_t total, void* context);
+LINNET_API void linnet_session_on_progress(linnet_session* session, linnet_run_progress progress,
+                                           void* context);
+
+/* Tokens since the state was empty. */
+LINNET_API uint64_t linnet_session_position(const linnet_session* session);
+
+/* ---- State: what a session remembers, as a value ----------------------------------------------
+ */
+
+/* Empties the state. */
+LINNET_API void linnet_session_reset(linnet_session* session);
+
+/* Bytes that linnet_state_save writes. */
+LINNET_API size_t linnet_state_bytes(const linnet_session* session);
+
+/* Writes the state to `bytes`, which has room for linnet_state_bytes. */
+LINNET_API linnet_status linnet_state_save(const linnet_session* session, void* bytes, size_t size,
+                                           linnet_message* why);
+
+/* Replaces the state by a saved one. The state of another model, or of other capacities, is
+ * refused and nothing changes. */
+LINNET_API linnet_status linnet_state_load(linnet_session* session, const void* bytes, size_t size,
+                                           linnet_message* why);
+
+/* ---- Text ------------------------------------------------------------------------------------ */
+
+/* Token ids of a text. Writes at most `capacity` ids and always sets *count to how many there are;
+ * more than `capacity` is not a failure (call again with room). `special_tokens`: put the model's
+ * begin-of-text and the like around the text. */
+LINNET_API linnet_status linnet_tokenize(const linnet_model* model, const char* text, size_t size,
+                                         bool special_tokens, int32_t* ids, size_t capacity,
+                                         size_t* count, linnet_message* why);
+
+/* The bytes that ids stand for; not always whole characters. Writes at most `capacity` bytes and
+ * always sets *size. `special_tokens`: print special tokens too. */
+LINNET_API linnet_status linnet_detokenize(const linnet_model* model, const int32_t* ids,
+                                           size_t count, bool special_tokens, char* text,
+                                           size_t capacity, size_t* size, linnet_message* why);
+
+typedef struct linnet_generate_options {
+  size_t max_tokens;
+  float temperature;        /* 0: the likeliest token always */
+  uint32_t top_k;           /* keep the k likeliest; 0: all */
+  float top_p;              /* keep the likeliest that sum to p; 1: all */
+  float min_p;              /* keep those at least min_p times as likely as the likeliest; 0: all */
+  float repetition_penalty; /* divides the logits of tokens among the last 64; 1: none */
+  uint64_t seed;            /* the same seed, options and prompt give the same text */
+  bool ignore_end;          /* go on past the end of text */
+} linnet_generate_options;
+
+/* The model's own defaults. */
+LINNET_API linnet_generate_options linnet_generate_options_defaults(const linnet_model* model);
+
+/* Receives whole UTF-8 characters as they become certain; returns false to stop. `text` is not
+ * terminated and valid during the call only. */
+typedef bool (*linnet_text_callback)(const char* text, size_t size, void* context);
+
+typedef enum linnet_stop_reason {
+  LINNET_STOP_MAX_TOKENS = 0,
+  LINNET_STOP_END = 1,     /* the model ended the text */
+  LINNET_STOP_CALLBACK = 2 /* the callback returned false */
+} linnet_stop_reason;
+
+typedef struct linnet_generated {
+  size_t prompt_tokens;
+  size_t tokens;
+  linnet_stop_reason stop;
+} linnet_generated;
+
+/* Continues the session with `prompt` and streams the model's text. `options` may be NULL, `out`
+ * too. The session afterwards has seen the prompt and every token but the last. Allocates before
+ * the first token only: room for logits, for sampling and for the prompt's ids. */
+LINNET_API linnet_status linnet_generate(linnet_session* session, const char* prompt, size_t size,
+                                         const linnet_generate_options* options,
+                                         linnet_text_callback callback, void* context,
+                                         linnet_generated* out, linnet_message* why);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* LINNET_LINNET_H */

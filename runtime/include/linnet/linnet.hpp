@@ -1,0 +1,205 @@
+// Linnet for C++20: owners of the C interface's handles, and nothing else. Header-only, throws
+// nothing of its own; linnet.h says what every call does and what its options mean.
+//
+//   linnet::Model model;
+//   linnet::Session session;
+//   if (auto opened = model.open("model.linnet"); !opened.ok()) return fail(opened.message());
+//   if (auto opened = session.open(model); !opened.ok()) return fail(opened.message());
+//   session.generate("Call me", options, [](std::string_view text) { return print(text); });
+#pragma once
+
+#include <linnet/linnet.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <vector>
+
+namespace linnet {
+
+// Inline, so that these names stay apart from the runtime's own classes when both are linked.
+inline namespace cpp {
+
+/// What became of a call: a status and, for a failure, one line that says why.
+struct [[nodiscard]] Result {
+  linnet_status status = LINNET_OK;
+  linnet_message why = {};
+
+  bool ok() const { return status == LINNET_OK; }
+  const char* message() const { return why.text; }
+};
+
+/// The immutable weights and graph of one file. Must outlive its sessions.
+class Model {
+ public:
+  /// Opens a file in place of whatever was open; `options` may be null.
+  Result open(const char* path, const linnet_model_options* options = nullptr) {
+    return take([&](linnet_model** out, linnet_message* why) {
+      return linnet_model_open(path, options, out, why);
+    });
+  }
+
+  /// The same for `size` bytes from `offset` of an open file; size 0 means up to its end.
+  Result open_fd(int fd, uint64_t offset, uint64_t size,
+                 const linnet_model_options* options = nullptr) {
+    return take([&](linnet_model** out, linnet_message* why) {
+      return linnet_model_open_fd(fd, offset, size, options, out, why);
+    });
+  }
+
+  /// The same for 64-byte aligned bytes that outlive the model unchanged.
+  Result borrow(std::span<const std::byte> bytes, const linnet_model_options* options = nullptr) {
+    return take([&](linnet_model** out, linnet_message* why) {
+      return linnet_model_borrow(bytes.data(), bytes.size(), options, out, why);
+    });
+  }
+
+  linnet_model_info describe() const {
+    linnet_model_info info = {};
+    linnet_model_describe(get(), &info);
+    return info;
+  }
+
+  linnet_generate_options generate_defaults() const {
+    return linnet_generate_options_defaults(get());
+  }
+
+  /// The exact memory of a session with these options.
+  Result session_bytes(const linnet_session_options& options, linnet_memory* out) const {
+    Result result;
+    result.status = linnet_session_bytes(get(), &options, out, &result.why);
+    return result;
+  }
+
+  /// Replaces `ids` by the token ids of a text.
+  Result tokenize(std::string_view text, bool special_tokens, std::vector<int32_t>* ids) const {
+    Result result;
+    size_t count = text.size() + 8;  // nearly always enough: a token is seldom less than a byte
+    do {
+      ids->resize(count);
+      result.status = linnet_tokenize(get(), text.data(), text.size(), special_tokens, ids->data(),
+                                      ids->size(), &count, &result.why);
+    } while (result.ok() && count > ids->size());
+    ids->resize(result.ok() ? count : 0);
+    return result;
+  }
+
+  /// Replaces `text` by the bytes that ids stand for.
+  Result detokenize(std::span<const int32_t> ids, bool special_tokens, std::string* text) const {
+    Result result;
+    size_t size = ids.size() * 8;
+    do {
+      text->resize(size);
+      result.status = linnet_detokenize(get(), ids.data(), ids.size(), special_tokens, text->data(),
+                                        text->size(), &size, &result.why);
+    } while (result.ok() && size > text->size());
+    text->resize(result.ok() ? size : 0);
+    return result;
+  }
+
+  linnet_model* get() const { return handle_.get(); }
+
+ private:
+  struct Close {
+    void operator()(linnet_model* model) const { linnet_model_close(model); }
+  };
+
+  template <typename Open>
+  Result take(Open open) {
+    Result result;
+    linnet_model* opened = nullptr;
+    result.status = open(&opened, &result.why);
+    if (result.ok()) handle_.reset(opened);
+    return result;
+  }
+
+  std::unique_ptr<linnet_model, Close> handle_;
+};
+
+/// One stream of tokens through a model; used by one thread at a time.
+class Session {
+ public:
+  /// Opens a session with empty state in place of whatever was open. `memory`, if not null, is the
+  /// caller's own block of session_bytes' total.
+  Result open(const Model& model,
+              const linnet_session_options& options = linnet_session_options_defaults(),
+              void* memory = nullptr) {
+    Result result;
+    linnet_session* opened = nullptr;
+    result.status = linnet_session_open(model.get(), &options, memory, &opened, &result.why);
+    if (result.ok()) handle_.reset(opened);
+    return result;
+  }
+
+  /// Opens this as another session at the same point of `other`'s stream.
+  Result fork(const Session& other, void* memory = nullptr) {
+    Result result;
+    linnet_session* opened = nullptr;
+    result.status = linnet_session_fork(other.get(), memory, &opened, &result.why);
+    if (result.ok()) handle_.reset(opened);
+    return result;
+  }
+
+  void close() { handle_.reset(); }
+
+  /// Runs tokens; `logits`, if not null, has room for what linnet_run writes.
+  Result run(std::span<const int32_t> tokens, float* logits = nullptr) {
+    Result result;
+    result.status = linnet_run(get(), tokens.data(), tokens.size(), logits, &result.why);
+    return result;
+  }
+
+  /// Streams the text that follows `prompt` to `receive`, a bool(std::string_view) that says
+  /// whether to go on.
+  template <typename Receive>
+  Result generate(std::string_view prompt, const linnet_generate_options& options,
+                  Receive&& receive, linnet_generated* out = nullptr) {
+    using Callable = std::remove_reference_t<Receive>;
+    const linnet_text_callback forward = [](const char* text, size_t size, void* context) {
+      return static_cast<bool>((*static_cast<Callable*>(context))(std::string_view(text, size)));
+    };
+    Result result;
+    result.status = linnet_generate(get(), prompt.data(), prompt.size(), &options, forward,
+                                    std::addressof(receive), out, &result.why);
+    return result;
+  }
+
+  void on_progress(linnet_run_progress progress, void* context) {
+    linnet_session_on_progress(get(), progress, context);
+  }
+
+  uint64_t position() const { return linnet_session_position(get()); }
+  void reset() { linnet_session_reset(get()); }
+
+  size_t state_bytes() const { return linnet_state_bytes(get()); }
+
+  /// Replaces `bytes` by the state as a value.
+  Result save(std::vector<std::byte>* bytes) const {
+    bytes->resize(state_bytes());
+    Result result;
+    result.status = linnet_state_save(get(), bytes->data(), bytes->size(), &result.why);
+    return result;
+  }
+
+  Result load(std::span<const std::byte> bytes) {
+    Result result;
+    result.status = linnet_state_load(get(), bytes.data(), bytes.size(), &result.why);
+    return result;
+  }
+
+  linnet_session* get() const { return handle_.get(); }
+
+ private:
+  struct Close {
+    void operator()(linnet_session* session) const { linnet_session_close(session); }
+  };
+
+  std::unique_ptr<linnet_session, Close> handle_;
+};
+
+}  // namespace cpp
+}  // namespace linnet

@@ -1,0 +1,226 @@
+#include "runtime/kernels/elementwise.h"
+
+#include <algorithm>
+
+#include "runtime/kernels/targets.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "runtime/kernels/elementwise.cpp"
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
+
+#include "runtime/kernels/math-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace linnet::kernels::HWY_NAMESPACE {
+
+/// Columns that go through all steps together: two buffers of this size stay in L1.
+constexpr size_t block_columns = 512;
+
+struct AddOp {
+  template <class D, class V>
+  HWY_INLINE V operator()(D, V x, V z) const {
+    return hn::Add(x, z);
+  }
+};
+struct SubtractOp {
+  template <class D, class V>
+  HWY_INLINE V operator()(D, V x, V z) const {
+    return hn::Sub(x, z);
+  }
+};
+struct SubtractFromOp {
+  template <class D, class V>
+  HWY_INLINE V operator()(D, V x, V z) const {
+    return hn::Sub(z, x);
+  }
+};
+struct MultiplyOp {
+  template <class D, class V>
+  HWY_INLINE V operator()(D, V x, V z) const {
+    return hn::Mul(x, z);
+  }
+};
+struct MultiplySiluOp {
+  template <class D, class V>
+  HWY_INLINE V operator()(D d, V x, V z) const {
+    return hn::Mul(x, silu(d, z));
+  }
+};
+struct MultiplySigmoidOp {
+  template <class D, class V>
+  HWY_INLINE V operator()(D d, V x, V z) const {
+    return hn::Mul(x, sigmoid(d, z));
+  }
+};
+
+/// A binary function with the same second argument for every value.
+template <class Function>
+struct WithScalar {
+  Function function;
+  float scalar;
+  template <class D, class V>
+  HWY_INLINE V operator()(D d, V x) const {
+    return function(d, x, hn::Set(d, scalar));
+  }
+};
+
+/// y = function(x, operand), where a null operand stands for the scalar.
+template <class Function>
+HWY_INLINE void binary(const float* x, const float* operand, float scalar, float* y, size_t n) {
+  if (operand != nullptr) return map(x, operand, y, n, Function());
+  map(x, y, n, WithScalar<Function>{Function(), scalar});
+}
+
+HWY_INLINE void run_step(const ElementwiseStep& step, const float* x, const float* operand,
+                         float* y, size_t n) {
+  const float scalar = step.scalar;
+  switch (step.function) {
+    case ElementwiseFunction::add:
+      return binary<AddOp>(x, operand, scalar, y, n);
+    case ElementwiseFunction::subtract:
+      return binary<SubtractOp>(x, operand, scalar, y, n);
+    case ElementwiseFunction::subtract_from:
+      return binary<SubtractFromOp>(x, operand, scalar, y, n);
+    case ElementwiseFunction::multiply:
+      return binary<MultiplyOp>(x, operand, scalar, y, n);
+    case ElementwiseFunction::negate:
+      return map(x, y, n, NegateOp());
+    case ElementwiseFunction::exp:
+      return map(x, y, n, ExpOp());
+    case ElementwiseFunction::sigmoid:
+      return map(x, y, n, SigmoidOp());
+    case ElementwiseFunction::tanh:
+      return map(x, y, n, TanhOp());
+    case ElementwiseFunction::softplus:
+      return map(x, y, n, SoftplusOp());
+    case ElementwiseFunction::silu:
+      return map(x, y, n, SiluOp());
+    case ElementwiseFunction::relu:
+      return map(x, y, n, ReluOp());
+    case ElementwiseFunction::square:
+      return map(x, y, n, SquareOp());
+    case ElementwiseFunction::gelu:
+      return map(x, y, n, GeluOp());
+    case ElementwiseFunction::gelu_tanh:
+      return map(x, y, n, GeluTanhOp());
+    case ElementwiseFunction::log_sigmoid:
+      return map(x, y, n, LogSigmoidOp());
+    case ElementwiseFunction::elu:
+      return map(x, y, n, EluOp());
+    case ElementwiseFunction::multiply_silu:
+      return binary<MultiplySiluOp>(x, operand, scalar, y, n);
+    case ElementwiseFunction::multiply_sigmoid:
+      return binary<MultiplySigmoidOp>(x, operand, scalar, y, n);
+  }
+}
+
+/// values[c / group] for c in [first, first + count), each written out.
+HWY_INLINE void expand(const float* values, size_t group, size_t first, size_t count, float* out) {
+  size_t index = first / group;
+  size_t run = (index + 1) * group - first;
+  for (size_t done = 0; done < count; run = group, ++index) {
+    run = std::min(run, count - done);
+    std::fill_n(out + done, run, values[index]);
+    done += run;
+  }
+}
+
+/// Columns [first, first + count) of row `row` through every step; count <= block_columns.
+HWY_INLINE void run_block(std::span<const ElementwiseStep> steps, size_t row, size_t first,
+                          size_t count, const float* x, float* y) {
+  HWY_ALIGN float accumulator[block_columns];
+  HWY_ALIGN float expanded[block_columns];
+  const float* source = x + first;
+  for (size_t i = 0; i < steps.size(); ++i) {
+    const ElementwiseStep& step = steps[i];
+    const float* operand = nullptr;
+    if (step.operand) {
+      operand = step.operand[row] + first;
+      if (step.group > 1) {
+        expand(step.operand[row], step.group, first, count, expanded);
+        operand = expanded;
+      }
+    }
+    float* target = i + 1 == steps.size() ? y + first : accumulator;
+    run_step(step, source, operand, target, count);
+    source = target;
+  }
+}
+
+void elementwise(size_t rows, size_t width, ConstRows x, std::span<const ElementwiseStep> steps,
+                 MutableRows y) {
+  for (size_t row = 0; row < rows; ++row) {
+    for (size_t first = 0; first < width; first += block_columns) {
+      run_block(steps, row, first, std::min(block_columns, width - first), x[row], y[row]);
+    }
+  }
+}
+
+void activate(Activation activation, float* x, size_t n) { activate_row(activation, x, n); }
+
+void group_sum(size_t rows, size_t groups, size_t width, ConstRows x, MutableRows y) {
+  const hn::ScalableTag<float> d;
+  const size_t lanes = hn::Lanes(d);
+  for (size_t row = 0; row < rows; ++row) {
+    for (size_t group = 0; group < groups; ++group) {
+      const float* values = x[row] + group * width;
+      auto sum = hn::Zero(d);
+      size_t i = 0;
+      for (; i + lanes <= width; i += lanes) sum = hn::Add(sum, hn::LoadU(d, values + i));
+      if (i < width) sum = hn::Add(sum, hn::LoadN(d, values + i, width - i));
+      y[row][group] = hn::ReduceSum(d, sum);
+    }
+  }
+}
+
+}  // namespace linnet::kernels::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace linnet::kernels {
+
+HWY_EXPORT(elementwise);
+HWY_EXPORT(activate);
+HWY_EXPORT(group_sum);
+
+namespace {
+
+/// Whether the rows lie one after another without a gap, so that they can be read as one long row.
+bool contiguous(size_t width, const ElementwiseStep& step) {
+  if (!step.operand) return true;
+  if (width % step.group != 0) return false;
+  return step.operand.stride == width / step.group;
+}
+
+}  // namespace
+
+void elementwise(size_t rows, size_t width, ConstRows x, std::span<const ElementwiseStep> steps,
+                 MutableRows y) {
+  if (steps.empty()) {
+    for (size_t row = 0; row < rows; ++row) {
+      if (x[row] != y[row]) std::copy_n(x[row], width, y[row]);
+    }
+    return;
+  }
+  const bool one_row = rows > 1 && x.stride == width && y.stride == width &&
+                       std::all_of(steps.begin(), steps.end(), [&](const ElementwiseStep& step) {
+                         return contiguous(width, step);
+                       });
+  if (one_row) {
+    width *= rows;
+    rows = 1;
+  }
+  HWY_DYNAMIC_DISPATCH(elementwise)(rows, width, x, steps, y);
+}
+
+void activate(Activation activation, float* x, size_t n) {
+  HWY_DYNAMIC_DISPATCH(activate)(activation, x, n);
+}
+
+void group_sum(size_t rows, size_t groups, size_t width, ConstRows x, MutableRows y) {
+  HWY_DYNAMIC_DISPATCH(group_sum)(rows, groups, width, x, y);
+}
+
+}  // namespace linnet::kernels
+#endif

@@ -1,0 +1,271 @@
+#include "runtime/kernels/fast_weight.h"
+
+#include <algorithm>
+
+#include "runtime/kernels/targets.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "runtime/kernels/fast_weight.cpp"
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
+
+#include "runtime/kernels/fast_weight-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace linnet::kernels::HWY_NAMESPACE {
+
+/// From this many tokens on, copying the columns of S to a dense buffer and back costs less than
+/// the cache lines that rows far apart evict from each other.
+constexpr size_t pack_tokens = 3;
+
+struct MultiplyColumns {
+  template <class D, class V>
+  HWY_INLINE V operator()(D, V x, V z) const {
+    return hn::Mul(x, z);
+  }
+};
+
+/// One or two vectors of columns, of which the first `count` exist, through all tokens.
+template <bool two>
+class ColumnBlock {
+ public:
+  ColumnBlock(const FastWeightHead& head, size_t first, size_t count)
+      : head_(head),
+        first_(first),
+        count_(count),
+        padded_(vectors * hn::Lanes(Columns())),
+        corrects_(head.rule != WriteRule::additive),
+        fuses_(two && corrects_ && head.tokens > 1 && head.squash == Squash::none &&
+               head.read == ReadOrder::after_write),
+        update_(choose_update<two>(head, false)),
+        update_and_recall_(choose_update<two>(head, fuses_)),
+        panel_(head.state, head.key_dim, first, count, padded_, head.tokens >= pack_tokens) {}
+
+  void run() {
+    if (corrects_) recall_for(0);
+    for (size_t t = 0; t < head_.tokens; ++t) {
+      const bool last = t + 1 == head_.tokens;
+      prepare(t);
+      step(t, fuses_ && !last);
+      write_output(t);
+      if (corrects_ && !fuses_ && !last) recall_for(t + 1);
+    }
+    panel_.finish();
+  }
+
+ private:
+  static constexpr size_t vectors = two ? 2 : 1;
+
+  size_t tile(size_t first) const { return std::min(tile_rows, head_.key_dim - first); }
+
+  const float* corrector(size_t t) const {
+    return head_.rule == WriteRule::delta ? head_.key[t] : head_.correct[t];
+  }
+
+  /// The correction is of S after the decay: by as much are c, where every channel has a decay of
+  /// its own, or the sum S^T c decayed instead, which comes to the same.
+  bool decays(DecayKind kind) const {
+    return head_.decay_kind == kind && !head_.correct_before_decay;
+  }
+
+  /// Rows [k, k + rows) of c, decayed into `buffer` if need be.
+  const float* corrector_tile(size_t t, size_t k, size_t rows, float* buffer) const {
+    const float* c = corrector(t) + k;
+    if (!decays(DecayKind::per_key_channel)) return c;
+    map(c, head_.decay[t] + k, buffer, rows, MultiplyColumns());
+    return buffer;
+  }
+
+  void recall_for(size_t t) {
+    HWY_ALIGN float buffer[tile_rows];
+    std::fill_n(columns_.next, padded_, 0.0f);
+    for (size_t k = 0; k < head_.key_dim; k += tile_rows) {
+      const size_t rows = tile(k);
+      const float* c = corrector_tile(t, k, rows, buffer);
+      recall<two>(c, rows, panel_.open(k, rows), panel_.stride(), columns_.next);
+    }
+  }
+
+  /// p, and u = v, or beta (v - p) for the delta rule.
+  void prepare(size_t t) {
+    const Columns d;
+    const auto decay = hn::Set(d, decays(DecayKind::per_head) ? head_.decay[t][0] : 1.0f);
+    const auto beta = hn::Set(d, head_.rule == WriteRule::delta ? head_.beta[t][0] : 1.0f);
+    for (size_t i = 0; i < vectors; ++i) {
+      const size_t c = i * hn::Lanes(d);
+      const auto p = hn::Mul(decay, hn::Load(d, columns_.next + c));
+      auto u = load(head_.value[t], c);
+      if (head_.rule == WriteRule::delta) u = hn::Mul(beta, hn::Sub(u, p));
+      hn::Store(p, d, columns_.correction + c);
+      hn::Store(u, d, columns_.update + c);
+      hn::Store(hn::Zero(d), d, columns_.read + c);
+      hn::Store(hn::Zero(d), d, columns_.next + c);
+    }
+  }
+
+  void step(size_t t, bool recall_next) {
+    HWY_ALIGN float buffer[tile_rows];
+    for (size_t k = 0; k < head_.key_dim; k += tile_rows) {
+      const size_t rows = tile(k);
+      float* s = panel_.open(k, rows);
+      RowFactors factors = row_factors(t, k);
+      if (recall_next) factors.next = corrector_tile(t + 1, k, rows, buffer);
+      (recall_next ? update_and_recall_ : update_)(factors, rows, s, panel_.stride(), columns_);
+      if (head_.squash == Squash::tanh) squash_tile(factors.query, k, rows, s);
+      panel_.commit(k, rows);
+    }
+  }
+
+  RowFactors row_factors(size_t t, size_t k) const {
+    RowFactors factors;
+    factors.query = head_.query[t] + k;
+    factors.key = head_.key[t] + k;
+    if (head_.rule == WriteRule::rank_one) factors.write = head_.write[t] + k;
+    if (head_.decay_kind == DecayKind::per_head) factors.decay = head_.decay[t];
+    if (head_.decay_kind == DecayKind::per_key_channel) factors.decay = head_.decay[t] + k;
+    return factors;
+  }
+
+  /// The update that reads after the write has read too early: S is read again once it is squashed.
+  void squash_tile(const float* query, size_t k, size_t rows, float* s) {
+    const bool read = head_.read == ReadOrder::after_write;
+    if (read && k == 0) std::fill_n(squashed_read_, padded_, 0.0f);
+    squash_rows(query, rows, s, panel_.stride(), padded_, read, squashed_read_);
+    if (read) std::copy_n(squashed_read_, padded_, columns_.read);
+  }
+
+  void write_output(size_t t) {
+    const Columns d;
+    const bool has_bonus = head_.read == ReadOrder::before_write && head_.bonus != nullptr;
+    const auto bonus = hn::Set(d, has_bonus ? bonus_weight(t) : 0.0f);
+    const float factor = head_.read_factor != nullptr ? head_.read_factor[t] : 1.0f;
+    const auto scale = hn::Set(d, head_.scale * factor);
+    for (size_t i = 0; i < vectors; ++i) {
+      const size_t c = i * hn::Lanes(d);
+      auto o = hn::Load(d, columns_.read + c);
+      if (has_bonus) o = hn::MulAdd(bonus, load(head_.value[t], c), o);
+      store(hn::Mul(scale, o), head_.output[t], c);
+    }
+  }
+
+  /// q . (bonus * k)
+  float bonus_weight(size_t t) const {
+    const hn::ScalableTag<float> d;
+    const float* q = head_.query[t];
+    const float* k = head_.key[t];
+    auto sum = hn::Zero(d);
+    for (size_t i = 0; i < head_.key_dim; i += hn::Lanes(d)) {
+      const size_t n = std::min(hn::Lanes(d), head_.key_dim - i);
+      const auto bonus_k = hn::Mul(hn::LoadN(d, head_.bonus + i, n), hn::LoadN(d, k + i, n));
+      sum = hn::MulAdd(hn::LoadN(d, q + i, n), bonus_k, sum);
+    }
+    return hn::ReduceSum(d, sum);
+  }
+
+  /// One vector of this block's columns of a row, from column `c` of the block on.
+  ColumnVec load(const float* row, size_t c) const {
+    const Columns d;
+    if (count_ - c >= hn::Lanes(d)) return hn::LoadU(d, row + first_ + c);
+    return hn::LoadN(d, row + first_ + c, count_ - c);
+  }
+  void store(ColumnVec value, float* row, size_t c) const {
+    const Columns d;
+    if (count_ - c >= hn::Lanes(d)) return hn::StoreU(value, d, row + first_ + c);
+    hn::StoreN(value, d, row + first_ + c, count_ - c);
+  }
+
+  const FastWeightHead& head_;
+  const size_t first_;
+  const size_t count_;
+  const size_t padded_;  ///< count_, rounded up to whole vectors
+  const bool corrects_;  ///< something is recalled before it is corrected
+  const bool fuses_;     ///< a token's update also recalls for the next token
+  const UpdateFunction update_;
+  const UpdateFunction update_and_recall_;
+  ColumnFactors columns_;
+  HWY_ALIGN float squashed_read_[ColumnFactors::size];
+  StatePanel panel_;
+};
+
+void fast_weight(const FastWeightHead& head, size_t first, size_t count) {
+  const size_t lanes = hn::Lanes(Columns());
+  const size_t end = first + count;
+  size_t column = first;
+  for (; column + 2 * lanes <= end; column += 2 * lanes) {
+    ColumnBlock<true>(head, column, 2 * lanes).run();
+  }
+  for (; column < end; column += lanes) {
+    ColumnBlock<false>(head, column, std::min(lanes, end - column)).run();
+  }
+}
+
+/// Two vectors of columns, but a cache line at least.
+size_t fast_weight_block() { return std::max<size_t>(16, 2 * hn::Lanes(Columns())); }
+
+/// One token of the normaliser: z = w z + k; the results are q . z and the sum of q.
+template <DecayKind decay_kind>
+HWY_INLINE void normalizer_step(const FastWeightHead& head, size_t t, float* z, float& product,
+                                float& sum) {
+  const hn::ScalableTag<float> d;
+  auto products = hn::Zero(d), sums = hn::Zero(d);
+  for (size_t i = 0; i < head.key_dim; i += hn::Lanes(d)) {
+    const size_t n = std::min(hn::Lanes(d), head.key_dim - i);
+    auto value = hn::LoadN(d, z + i, n);
+    if constexpr (decay_kind == DecayKind::per_head) {
+      value = hn::Mul(hn::Set(d, head.decay[t][0]), value);
+    } else if constexpr (decay_kind == DecayKind::per_key_channel) {
+      value = hn::Mul(hn::LoadN(d, head.decay[t] + i, n), value);
+    }
+    value = hn::Add(value, hn::LoadN(d, head.key[t] + i, n));
+    hn::StoreN(value, d, z + i, n);
+    const auto q = hn::LoadN(d, head.query[t] + i, n);
+    products = hn::MulAdd(q, value, products);
+    sums = hn::Add(sums, q);
+  }
+  product = hn::ReduceSum(d, products);
+  sum = hn::ReduceSum(d, sums);
+}
+
+void fast_weight_normalizer(const FastWeightHead& head, float* z, float epsilon,
+                            float query_epsilon, float* factor) {
+  for (size_t t = 0; t < head.tokens; ++t) {
+    float product = 0;
+    float sum = 0;
+    switch (head.decay_kind) {
+      case DecayKind::none:
+        normalizer_step<DecayKind::none>(head, t, z, product, sum);
+        break;
+      case DecayKind::per_head:
+        normalizer_step<DecayKind::per_head>(head, t, z, product, sum);
+        break;
+      case DecayKind::per_key_channel:
+        normalizer_step<DecayKind::per_key_channel>(head, t, z, product, sum);
+        break;
+    }
+    factor[t] = 1.0f / (head.scale * product + epsilon + query_epsilon * sum);
+  }
+}
+
+}  // namespace linnet::kernels::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace linnet::kernels {
+
+HWY_EXPORT(fast_weight);
+HWY_EXPORT(fast_weight_block);
+HWY_EXPORT(fast_weight_normalizer);
+
+void fast_weight(const FastWeightHead& head, size_t first, size_t count) {
+  HWY_DYNAMIC_DISPATCH(fast_weight)(head, first, count);
+}
+
+size_t fast_weight_block() { return HWY_DYNAMIC_DISPATCH(fast_weight_block)(); }
+
+void fast_weight_normalizer(const FastWeightHead& head, float* z, float epsilon,
+                            float query_epsilon, float* factor) {
+  HWY_DYNAMIC_DISPATCH(fast_weight_normalizer)(head, z, epsilon, query_epsilon, factor);
+}
+
+}  // namespace linnet::kernels
+#endif

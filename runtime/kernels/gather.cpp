@@ -1,0 +1,102 @@
+#include "runtime/kernels/gather.h"
+
+#include <algorithm>
+
+#include "runtime/kernels/targets.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "runtime/kernels/gather.cpp"
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
+
+HWY_BEFORE_NAMESPACE();
+namespace linnet::kernels::HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+/// Half-precision floats, either kind, are read through this: Highway's own types hide their bits.
+template <class Half>
+HWY_INLINE void half_row(const uint16_t* x, float* y, size_t n) {
+  const hn::ScalableTag<float> d;
+  const hn::Rebind<Half, decltype(d)> half;
+  const hn::Rebind<uint16_t, decltype(d)> bits;
+  const size_t lanes = hn::Lanes(d);
+  size_t i = 0;
+  for (; i + lanes <= n; i += lanes) {
+    hn::StoreU(hn::PromoteTo(d, hn::BitCast(half, hn::LoadU(bits, x + i))), d, y + i);
+  }
+  if (i < n) {
+    const auto rest = hn::BitCast(half, hn::LoadN(bits, x + i, n - i));
+    hn::StoreN(hn::PromoteTo(d, rest), d, y + i, n - i);
+  }
+}
+
+void gather_f16(const uint16_t* table, size_t width, const int32_t* ids, size_t rows,
+                MutableRows y) {
+  for (size_t r = 0; r < rows; ++r) {
+    half_row<hwy::float16_t>(table + static_cast<size_t>(ids[r]) * width, y[r], width);
+  }
+}
+
+void gather_bf16(const uint16_t* table, size_t width, const int32_t* ids, size_t rows,
+                 MutableRows y) {
+  for (size_t r = 0; r < rows; ++r) {
+    half_row<hwy::bfloat16_t>(table + static_cast<size_t>(ids[r]) * width, y[r], width);
+  }
+}
+
+void gather_int8(const int8_t* table, const float* scales, size_t width, const int32_t* ids,
+                 size_t rows, MutableRows y) {
+  const hn::ScalableTag<float> d;
+  const hn::Rebind<int32_t, decltype(d)> wide;
+  const hn::Rebind<int8_t, decltype(d)> narrow;
+  const size_t lanes = hn::Lanes(d);
+  for (size_t r = 0; r < rows; ++r) {
+    const size_t id = static_cast<size_t>(ids[r]);
+    const int8_t* x = table + id * width;
+    const auto scale = hn::Set(d, scales[id]);
+    size_t i = 0;
+    for (; i + lanes <= width; i += lanes) {
+      const auto values = hn::ConvertTo(d, hn::PromoteTo(wide, hn::LoadU(narrow, x + i)));
+      hn::StoreU(hn::Mul(values, scale), d, y[r] + i);
+    }
+    if (i < width) {
+      const size_t rest = width - i;
+      const auto values = hn::ConvertTo(d, hn::PromoteTo(wide, hn::LoadN(narrow, x + i, rest)));
+      hn::StoreN(hn::Mul(values, scale), d, y[r] + i, rest);
+    }
+  }
+}
+
+}  // namespace linnet::kernels::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace linnet::kernels {
+
+HWY_EXPORT(gather_f16);
+HWY_EXPORT(gather_bf16);
+HWY_EXPORT(gather_int8);
+
+void gather_f32(const float* table, size_t width, const int32_t* ids, size_t rows, MutableRows y) {
+  for (size_t r = 0; r < rows; ++r) {
+    std::copy_n(table + static_cast<size_t>(ids[r]) * width, width, y[r]);
+  }
+}
+
+void gather_f16(const uint16_t* table, size_t width, const int32_t* ids, size_t rows,
+                MutableRows y) {
+  HWY_DYNAMIC_DISPATCH(gather_f16)(table, width, ids, rows, y);
+}
+
+void gather_bf16(const uint16_t* table, size_t width, const int32_t* ids, size_t rows,
+                 MutableRows y) {
+  HWY_DYNAMIC_DISPATCH(gather_bf16)(table, width, ids, rows, y);
+}
+
+void gather_int8(const int8_t* table, const float* scales, size_t width, const int32_t* ids,
+                 size_t rows, MutableRows y) {
+  HWY_DYNAMIC_DISPATCH(gather_int8)(table, scales, width, ids, rows, y);
+}
+
+}  // namespace linnet::kernels
+#endif

@@ -1,0 +1,147 @@
+#include "runtime/kernels/norm.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "runtime/kernels/targets.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "runtime/kernels/norm.cpp"
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
+
+HWY_BEFORE_NAMESPACE();
+namespace linnet::kernels::HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+HWY_INLINE float sum_of(const float* x, size_t n) {
+  const hn::ScalableTag<float> d;
+  const size_t lanes = hn::Lanes(d);
+  auto sum0 = hn::Zero(d), sum1 = hn::Zero(d), sum2 = hn::Zero(d), sum3 = hn::Zero(d);
+  size_t i = 0;
+  for (; i + 4 * lanes <= n; i += 4 * lanes) {
+    sum0 = hn::Add(sum0, hn::LoadU(d, x + i));
+    sum1 = hn::Add(sum1, hn::LoadU(d, x + i + lanes));
+    sum2 = hn::Add(sum2, hn::LoadU(d, x + i + 2 * lanes));
+    sum3 = hn::Add(sum3, hn::LoadU(d, x + i + 3 * lanes));
+  }
+  for (; i + lanes <= n; i += lanes) sum0 = hn::Add(sum0, hn::LoadU(d, x + i));
+  if (i < n) sum1 = hn::Add(sum1, hn::LoadN(d, x + i, n - i));
+  return hn::ReduceSum(d, hn::Add(hn::Add(sum0, sum1), hn::Add(sum2, sum3)));
+}
+
+/// The sum of (x - mean)^2.
+HWY_INLINE float sum_of_squares_of(const float* x, size_t n, float mean) {
+  const hn::ScalableTag<float> d;
+  const size_t lanes = hn::Lanes(d);
+  const auto center = hn::Set(d, mean);
+  auto sum0 = hn::Zero(d), sum1 = hn::Zero(d), sum2 = hn::Zero(d), sum3 = hn::Zero(d);
+  size_t i = 0;
+  for (; i + 4 * lanes <= n; i += 4 * lanes) {
+    const auto x0 = hn::Sub(hn::LoadU(d, x + i), center);
+    const auto x1 = hn::Sub(hn::LoadU(d, x + i + lanes), center);
+    const auto x2 = hn::Sub(hn::LoadU(d, x + i + 2 * lanes), center);
+    const auto x3 = hn::Sub(hn::LoadU(d, x + i + 3 * lanes), center);
+    sum0 = hn::MulAdd(x0, x0, sum0);
+    sum1 = hn::MulAdd(x1, x1, sum1);
+    sum2 = hn::MulAdd(x2, x2, sum2);
+    sum3 = hn::MulAdd(x3, x3, sum3);
+  }
+  for (; i + lanes <= n; i += lanes) {
+    const auto x0 = hn::Sub(hn::LoadU(d, x + i), center);
+    sum0 = hn::MulAdd(x0, x0, sum0);
+  }
+  if (i < n) {
+    const auto x1 =
+        hn::IfThenElseZero(hn::FirstN(d, n - i), hn::Sub(hn::LoadN(d, x + i, n - i), center));
+    sum1 = hn::MulAdd(x1, x1, sum1);
+  }
+  return hn::ReduceSum(d, hn::Add(hn::Add(sum0, sum1), hn::Add(sum2, sum3)));
+}
+
+/// (x - mean) * factor * weight + bias.
+template <bool with_weight, bool with_bias>
+struct Affine {
+  float mean;
+  float factor;
+
+  template <class D, class V>
+  HWY_INLINE V operator()(D d, V x, V weight, V bias) const {
+    V y = hn::Mul(hn::Sub(x, hn::Set(d, mean)), hn::Set(d, factor));
+    if constexpr (with_weight && with_bias) return hn::MulAdd(y, weight, bias);
+    if constexpr (with_weight) y = hn::Mul(y, weight);
+    if constexpr (with_bias) y = hn::Add(y, bias);
+    return y;
+  }
+};
+
+/// Absent weights and biases are given as x, which is readable, and not used.
+template <class Function>
+HWY_INLINE void apply(const Function& function, const float* x, const float* weight,
+                      const float* bias, float* y, size_t n) {
+  const hn::ScalableTag<float> d;
+  const size_t lanes = hn::Lanes(d);
+  size_t i = 0;
+  for (; i + lanes <= n; i += lanes) {
+    hn::StoreU(function(d, hn::LoadU(d, x + i), hn::LoadU(d, weight + i), hn::LoadU(d, bias + i)),
+               d, y + i);
+  }
+  if (i < n) {
+    const size_t rest = n - i;
+    hn::StoreN(function(d, hn::LoadN(d, x + i, rest), hn::LoadN(d, weight + i, rest),
+                        hn::LoadN(d, bias + i, rest)),
+               d, y + i, rest);
+  }
+}
+
+HWY_INLINE float reciprocal_norm(NormKind kind, float sum_of_squares, float width, float epsilon) {
+  switch (kind) {
+    case NormKind::layer:
+    case NormKind::rms:
+      return 1.0f / std::sqrt(sum_of_squares / width + epsilon);
+    case NormKind::l2:
+      return 1.0f / std::sqrt(sum_of_squares + epsilon);
+    case NormKind::l2_clamped:
+      return 1.0f / std::max(std::sqrt(sum_of_squares), epsilon);
+  }
+  return 0.0f;
+}
+
+void norm(const NormArguments& a) {
+  const float width = static_cast<float>(a.width);
+  for (size_t row = 0; row < a.rows; ++row) {
+    for (size_t group = 0; group < a.groups; ++group) {
+      const size_t first = group * a.width;
+      const float* x = a.x[row] + first;
+      float* y = a.y[row] + first;
+      const float mean = a.kind == NormKind::layer ? sum_of(x, a.width) / width : 0.0f;
+      const float factor =
+          reciprocal_norm(a.kind, sum_of_squares_of(x, a.width, mean), width, a.epsilon);
+      const size_t shared = a.per_group ? first : 0;
+      const float* weight = a.weight != nullptr ? a.weight + shared : x;
+      const float* bias = a.bias != nullptr ? a.bias + shared : x;
+      if (a.weight != nullptr && a.bias != nullptr) {
+        apply(Affine<true, true>{mean, factor}, x, weight, bias, y, a.width);
+      } else if (a.weight != nullptr) {
+        apply(Affine<true, false>{mean, factor}, x, weight, bias, y, a.width);
+      } else if (a.bias != nullptr) {
+        apply(Affine<false, true>{mean, factor}, x, weight, bias, y, a.width);
+      } else {
+        apply(Affine<false, false>{mean, factor}, x, weight, bias, y, a.width);
+      }
+    }
+  }
+}
+
+}  // namespace linnet::kernels::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace linnet::kernels {
+
+HWY_EXPORT(norm);
+
+void norm(const NormArguments& arguments) { HWY_DYNAMIC_DISPATCH(norm)(arguments); }
+
+}  // namespace linnet::kernels
+#endif

@@ -1,0 +1,224 @@
+#include "runtime/kernels/softmax_attention.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "runtime/kernels/targets.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "runtime/kernels/softmax_attention.cpp"
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
+
+#include "runtime/kernels/softmax_attention-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace linnet::kernels::HWY_NAMESPACE {
+
+/// The query rows that share the reading of a block of keys: the query heads of one token after
+/// another.
+struct QueryRows {
+  size_t count = 0;
+  size_t tokens[block_rows];
+  const float* queries[block_rows];
+  float* outputs[block_rows];
+  float* scores = nullptr;       ///< [count, block_keys]
+  float* maxima = nullptr;       ///< [count]
+  float* sums = nullptr;         ///< [count]
+  float* corrections = nullptr;  ///< [count]
+  float* packed = nullptr;       ///< [block_keys, block_columns]
+};
+
+/// From this many rows on, values are copied to where they lie densely: read from rows far apart,
+/// they evict each other from L1.
+constexpr size_t pack_rows = 8;
+
+/// Keys that a token sees, as numbers of tokens from the start of the stream.
+struct Range {
+  uint64_t begin = 0;
+  uint64_t end = 0;
+
+  /// The part of it in the block of keys that starts at `block`, relative to that.
+  KeySpan within(uint64_t block) const {
+    const uint64_t first = std::max(begin, block);
+    const uint64_t last = std::min<uint64_t>(end, block + block_keys);
+    if (first >= last) return {0, 0};
+    return {static_cast<size_t>(first - block), static_cast<size_t>(last - block)};
+  }
+};
+
+class Attention {
+ public:
+  explicit Attention(const SoftmaxAttentionHead& head) : head_(head) {
+    float* next = head.scratch;
+    const auto take = [&next](size_t n) { return std::exchange(next, next + n); };
+    rows_.scores = take(block_rows * block_keys);
+    rows_.maxima = take(block_rows);
+    rows_.sums = take(block_rows);
+    rows_.corrections = take(block_rows);
+    rows_.packed = take(block_keys * block_columns);
+  }
+
+  void run() {
+    const size_t rows = head_.tokens * head_.queries_per_head;
+    for (size_t first = 0; first < rows; first += block_rows) {
+      start_rows(first, std::min(block_rows, rows - first));
+      run_rows();
+    }
+    write_rings();
+  }
+
+ private:
+  void start_rows(size_t first, size_t count) {
+    rows_.count = count;
+    for (size_t i = 0; i < count; ++i) {
+      const size_t token = (first + i) / head_.queries_per_head;
+      const size_t query = (first + i) % head_.queries_per_head;
+      rows_.tokens[i] = token;
+      rows_.queries[i] = head_.query[token] + query * head_.head_dim;
+      rows_.outputs[i] = head_.output[token] + query * head_.value_dim;
+      rows_.maxima[i] = lowest_score;
+      rows_.sums[i] = 0.0f;
+      std::fill_n(rows_.outputs[i], head_.value_dim, 0.0f);
+    }
+  }
+
+  Range visible(size_t row) const {
+    const uint64_t end = head_.position + rows_.tokens[row] + 1;
+    return {end > head_.capacity ? end - head_.capacity : 0, end};
+  }
+
+  void run_rows() {
+    const Range all = {visible(0).begin, visible(rows_.count - 1).end};
+    // Blocks begin at multiples of their size counted from the start of the stream, so that a
+    // token's sums are made in the same order whatever chunk it came in.
+    for (uint64_t block = all.begin / block_keys * block_keys; block < all.end;
+         block += block_keys) {
+      for (size_t i = 0; i < rows_.count; ++i) spans_[i] = visible(i).within(block);
+      const KeySpan span = all.within(block);
+      find_keys(block, span);
+      score(span);
+      for (size_t i = 0; i < rows_.count; ++i) {
+        soften_scores(head_.scale, spans_[i], rows_.scores + i * block_keys, rows_.maxima[i],
+                      rows_.sums[i], rows_.corrections[i]);
+      }
+      add(span);
+    }
+    for (size_t i = 0; i < rows_.count; ++i) {
+      scale_row(1.0f / rows_.sums[i], rows_.outputs[i], head_.value_dim);
+    }
+  }
+
+  /// Older tokens lie in the rings, those of this chunk still in the inputs: the rings are written
+  /// last, so that nothing that is seen has been overwritten.
+  void find_keys(uint64_t block, KeySpan span) {
+    for (size_t j = span.begin; j < span.end; ++j) {
+      const uint64_t number = block + j;
+      if (number >= head_.position) {
+        const auto t = static_cast<size_t>(number - head_.position);
+        keys_[j] = head_.key[t];
+        values_[j] = head_.value[t];
+      } else {
+        const auto row = static_cast<size_t>(number % head_.capacity);
+        keys_[j] = head_.key_ring[row];
+        values_[j] = head_.value_ring[row];
+      }
+    }
+    // Scores are made four at a time; those of unseen keys are not used, but read something.
+    for (size_t j = span.begin & ~size_t{3}; j < span.begin; ++j) keys_[j] = keys_[span.begin];
+    for (size_t j = span.end; j % 4 != 0; ++j) keys_[j] = keys_[span.end - 1];
+  }
+
+  bool has_pair(size_t i) const { return i + 1 < rows_.count; }
+
+  /// The keys of the block that row i sees, or the next one, with which it shares its loads.
+  KeySpan pair_span(size_t i) const {
+    return has_pair(i) ? spans_[i].hull(spans_[i + 1]) : spans_[i];
+  }
+
+  /// scores[row, j] = q_row . k_j, for four keys in L1 after another.
+  void score(KeySpan span) {
+    for (size_t j = span.begin & ~size_t{3}; j < span.end; j += 4) {
+      for (size_t i = 0; i < rows_.count; i += 2) {
+        const KeySpan seen = pair_span(i);
+        if (seen.begin >= j + 4 || seen.end <= j) continue;
+        float* scores = rows_.scores + i * block_keys + j;
+        if (has_pair(i)) {
+          score_four<2>(rows_.queries[i], rows_.queries[i + 1], head_.head_dim, keys_ + j, scores);
+        } else {
+          score_four<1>(rows_.queries[i], nullptr, head_.head_dim, keys_ + j, scores);
+        }
+      }
+    }
+  }
+
+  /// Adds the values of the block to all rows, one range of columns after another.
+  void add(KeySpan span) {
+    for (size_t column = 0; column < head_.value_dim; column += block_columns) {
+      const size_t count = std::min(block_columns, head_.value_dim - column);
+      if (rows_.count < pack_rows) {
+        add_columns(values_, column, column, count);
+        continue;
+      }
+      const float* packed[block_keys];
+      for (size_t j = span.begin; j < span.end; ++j) {
+        packed[j] = rows_.packed + j * block_columns;
+        std::copy_n(values_[j] + column, count, rows_.packed + j * block_columns);
+      }
+      add_columns(packed, 0, column, count);
+    }
+  }
+
+  void add_columns(const float* const* values, size_t value_column, size_t column, size_t count) {
+    for (size_t i = 0; i < rows_.count; i += 2) {
+      const KeySpan seen = pair_span(i);
+      if (seen.empty()) continue;
+      const float* scores = rows_.scores + i * block_keys;
+      const float* corrections = rows_.corrections + i;
+      float* y = rows_.outputs[i] + column;
+      if (has_pair(i)) {
+        add_values<2>(scores, values, seen, value_column, count, corrections, y,
+                      rows_.outputs[i + 1] + column);
+      } else {
+        add_values<1>(scores, values, seen, value_column, count, corrections, y, nullptr);
+      }
+    }
+  }
+
+  void write_rings() const {
+    const size_t kept = std::min(head_.tokens, head_.capacity);
+    for (size_t t = head_.tokens - kept; t < head_.tokens; ++t) {
+      const auto row = static_cast<size_t>((head_.position + t) % head_.capacity);
+      std::copy_n(head_.key[t], head_.head_dim, head_.key_ring[row]);
+      std::copy_n(head_.value[t], head_.value_dim, head_.value_ring[row]);
+    }
+  }
+
+  const SoftmaxAttentionHead& head_;
+  QueryRows rows_;
+  KeySpan spans_[block_rows];  ///< what each row sees of the block of keys at hand
+  const float* keys_[block_keys];
+  const float* values_[block_keys];
+};
+
+void softmax_attention(const SoftmaxAttentionHead& head) { Attention(head).run(); }
+
+}  // namespace linnet::kernels::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace linnet::kernels {
+
+HWY_EXPORT(softmax_attention);
+
+void softmax_attention(const SoftmaxAttentionHead& head) {
+  HWY_DYNAMIC_DISPATCH(softmax_attention)(head);
+}
+
+size_t softmax_attention_scratch() {
+  return attention_block_rows * (attention_block_keys + 3) +
+         attention_block_keys * attention_block_columns;
+}
+
+}  // namespace linnet::kernels
+#endif

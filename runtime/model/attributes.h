@@ -1,0 +1,71 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <variant>
+
+#include "runtime/base/array.h"
+#include "runtime/base/kinds.h"
+
+namespace linnet {
+
+// What an operator has beside its tensors. schema/linnet.fbs says what every field means.
+
+struct LinearAttributes {
+  Activation activation = Activation::none;
+};
+struct EmbeddingAttributes {};
+struct QuantizeAttributes {};
+struct LastRowsAttributes {};
+struct NormAttributes {
+  NormKind kind = NormKind::layer;
+  uint32_t groups = 1;
+  float epsilon = 0;
+};
+struct ElementwiseStepAttributes {
+  ElementwiseFunction function = ElementwiseFunction::add;
+  int32_t operand = -1;
+  float scalar = 0;
+};
+struct ElementwiseAttributes {
+  Array<ElementwiseStepAttributes> steps;
+};
+struct GroupSumAttributes {};
+struct TokenShiftAttributes {};
+struct CausalConvAttributes {
+  Activation activation = Activation::none;
+};
+struct RotaryAttributes {
+  uint32_t heads = 0;
+  uint32_t dimensions = 0;
+  RotaryStyle style = RotaryStyle::halves;
+  float scale = 1;
+};
+struct SoftmaxAttentionAttributes {
+  uint32_t heads = 0;
+  uint32_t key_value_heads = 0;
+  float scale = 1;
+};
+struct FastWeightAttributes {
+  uint32_t heads = 0;
+  uint32_t key_heads = 0;
+  DecayKind decay = DecayKind::none;
+  WriteRule rule = WriteRule::additive;
+  bool correct_before_decay = false;
+  ReadOrder read = ReadOrder::after_write;
+  float scale = 1;
+  Squash squash = Squash::none;
+  bool normalize = false;
+  float normalizer_epsilon = 0;
+  float normalizer_query_epsilon = 0;
+};
+
+/// The alternative that is held says which operator it is; exec/operator_table.h has them in the
+/// same order.
+using OperatorAttributes =
+    std::variant<LinearAttributes, EmbeddingAttributes, QuantizeAttributes, LastRowsAttributes,
+                 NormAttributes, ElementwiseAttributes, GroupSumAttributes, TokenShiftAttributes,
+                 CausalConvAttributes, RotaryAttributes, SoftmaxAttentionAttributes,
+                 FastWeightAttributes>;
+
+}  // namespace linnet

@@ -1,0 +1,99 @@
+#include "runtime/model/model.h"
+
+#include <new>
+#include <utility>
+
+#include "runtime/model/header.h"
+
+namespace linnet {
+namespace {
+
+const char* text_of(const flatbuffers::String* text) {
+  return text == nullptr ? "" : text->c_str();
+}
+
+Metadata read_metadata(const schema::Metadata& from) {
+  return {.name = text_of(from.name()),
+          .architecture = text_of(from.architecture()),
+          .source = text_of(from.source()),
+          .license = text_of(from.license()),
+          .weights = text_of(from.weights())};
+}
+
+Generation read_generation(const schema::Generation& from) {
+  Generation to;
+  if (from.end_ids() != nullptr) to.end_ids = {from.end_ids()->data(), from.end_ids()->size()};
+  to.temperature = from.temperature();
+  to.top_k = from.top_k();
+  to.top_p = from.top_p();
+  to.min_p = from.min_p();
+  to.repetition_penalty = from.repetition_penalty();
+  to.context = from.context();
+  return to;
+}
+
+// FNV-1a, http://www.isthe.com/chongo/tech/comp/fnv: the header holds the SHA-256 of the source
+// weights and the whole graph, so that its hash tells models apart.
+uint64_t hash_of(const std::byte* bytes, size_t size) {
+  uint64_t hash = 0xcbf29ce484222325U;
+  for (size_t i = 0; i < size; ++i) {
+    hash ^= static_cast<uint64_t>(bytes[i]);
+    hash *= 0x100000001b3U;
+  }
+  return hash;
+}
+
+size_t header_bytes(const std::byte* file) {
+  return sizeof(flatbuffers::uoffset_t) +
+         flatbuffers::ReadScalar<flatbuffers::uoffset_t>(reinterpret_cast<const uint8_t*>(file));
+}
+
+}  // namespace
+
+Status Model::open(platform::FileMapping mapping, std::unique_ptr<Model>* out) {
+  std::unique_ptr<Model> model(new (std::nothrow) Model);
+  if (model == nullptr) return Status::error(LINNET_OUT_OF_MEMORY, "no memory for a model");
+  model->mapping_ = std::move(mapping);
+  model->bytes_ = model->mapping_.data();
+  model->size_ = model->mapping_.size();
+  const Status status = model->load();
+  if (!status.failed()) *out = std::move(model);
+  return status;
+}
+
+Status Model::borrow(const std::byte* bytes, size_t size, std::unique_ptr<Model>* out) {
+  std::unique_ptr<Model> model(new (std::nothrow) Model);
+  if (model == nullptr) return Status::error(LINNET_OUT_OF_MEMORY, "no memory for a model");
+  model->bytes_ = bytes;
+  model->size_ = size;
+  const Status status = model->load();
+  if (!status.failed()) *out = std::move(model);
+  return status;
+}
+
+Status Model::load() {
+  const FileBytes file = {bytes_, size_};
+  const schema::Model* header = nullptr;
+  Status status = read_header(file, &header);
+  if (status.failed()) return status;
+  metadata_ = read_metadata(*header->metadata());
+  if (header->generation() != nullptr) generation_ = read_generation(*header->generation());
+  status = read_tensors(file, *header, &graph_);
+  if (status.failed()) return status;
+  status = read_operators(*header, &graph_);
+  if (status.failed()) return status;
+  if (header->tokenizer() != nullptr) {
+    status = read_tokenizer(file, *header->tokenizer(), &tokenizer_);
+    if (status.failed()) return status.within("tokenizer: ");
+    has_tokenizer_ = true;
+  }
+  fingerprint_ = hash_of(bytes_, header_bytes(bytes_));
+  return Status::ok();
+}
+
+Status Model::pack(const linnet_model_options& options) {
+  const bool is_mapped = mapping_.data() != nullptr;
+  return packed_weights_.pack(graph_, is_mapped ? &mapping_ : nullptr, options);
+}
+
+}  // namespace linnet

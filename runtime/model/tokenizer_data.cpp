@@ -1,0 +1,69 @@
+#include "runtime/model/tokenizer_data.h"
+
+#include <cinttypes>
+
+namespace linnet {
+namespace {
+
+constexpr size_t kMostVocabulary = size_t{1} << 30;
+
+Status damaged(const char* table, const char* expected) {
+  return Status::error(LINNET_INVALID_MODEL, "%s: %s", table, expected);
+}
+
+// offsets[0 .. count] rise from 0 to `end`.
+bool are_offsets(std::span<const uint32_t> offsets, size_t count, size_t end) {
+  if (offsets.size() != count + 1 || offsets[0] != 0 || offsets[count] != end) return false;
+  for (size_t i = 0; i < count; ++i) {
+    if (offsets[i] > offsets[i + 1]) return false;
+  }
+  return true;
+}
+
+bool are_ids(std::span<const uint32_t> ids, uint32_t vocabulary) {
+  for (const uint32_t id : ids) {
+    if (id >= vocabulary) return false;
+  }
+  return true;
+}
+
+Status verify_merges(const TokenizerData& data) {
+  if (!are_offsets(data.merge_offsets, data.vocabulary, data.merges.size())) {
+    return damaged("merge_offsets",
+                   "offsets into merges, one per token and one more, are expected");
+  }
+  for (const Merge& merge : data.merges) {
+    if (merge.right >= data.vocabulary || merge.merged >= data.vocabulary) {
+      return damaged("merges", "ids below the vocabulary's size are expected");
+    }
+  }
+  return Status::ok();
+}
+
+}  // namespace
+
+Status verify_tokenizer(const TokenizerData& data) {
+  if (data.vocabulary == 0 || data.vocabulary > kMostVocabulary) {
+    return Status::error(LINNET_INVALID_MODEL, "a vocabulary of %" PRIu32 " tokens",
+                         data.vocabulary);
+  }
+  if (!are_offsets(data.token_offsets, data.vocabulary, data.token_bytes.size())) {
+    return damaged("token_offsets",
+                   "offsets into token_bytes, one per token and one more, are "
+                   "expected");
+  }
+  if (!are_ids(data.tokens_by_bytes, data.vocabulary) ||
+      !are_ids(data.prefix_ids, data.vocabulary) || !are_ids(data.suffix_ids, data.vocabulary) ||
+      data.unknown_id >= static_cast<int64_t>(data.vocabulary)) {
+    return damaged("ids", "ids below the vocabulary's size are expected");
+  }
+  for (const AddedToken& token : data.added_tokens) {
+    if (token.id >= data.vocabulary) return damaged("added_tokens", "an id is out of range");
+  }
+  if (data.kind == TokenizerKind::bytes && data.vocabulary < 256) {
+    return damaged("vocabulary", "256 tokens are expected, one per byte");
+  }
+  return data.kind == TokenizerKind::byte_level_bpe ? verify_merges(data) : Status::ok();
+}
+
+}  // namespace linnet

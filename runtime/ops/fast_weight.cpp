@@ -1,0 +1,194 @@
+#include "runtime/ops/fast_weight.h"
+
+#include <algorithm>
+
+#include "runtime/ops/parallel.h"
+
+namespace linnet {
+namespace {
+
+enum Input : size_t {
+  query,
+  key,
+  value,
+  decay,
+  beta,
+  correct,
+  write,
+  bonus,
+  state,
+  normalizer,
+  input_count
+};
+
+struct HeadSizes {
+  size_t key_dim = 0;
+  size_t value_dim = 0;
+};
+
+HeadSizes sizes_of(const FastWeightAttributes& attributes, const Tensor& key_tensor,
+                   const Tensor& output) {
+  return {.key_dim = key_tensor.columns().number() / attributes.key_heads,
+          .value_dim = output.columns().number() / attributes.heads};
+}
+
+const Dimension token_rows(Dimension::Kind::tokens);
+
+Status check_optional(const Site& site, bool is_wanted, Input input, const char* role,
+                      size_t columns) {
+  if (is_wanted) return site.expect_activation(site.input(input), role, token_rows, columns);
+  return site.input(input) == nullptr ? Status::ok()
+                                      : site.fail("has an input that its write rule does not use");
+}
+
+Status check_decay(const Site& site, const FastWeightAttributes& attributes, size_t key_dim) {
+  const Tensor* tensor = site.input(decay);
+  if (attributes.decay == DecayKind::none) return check_optional(site, false, decay, "decay", 0);
+  const size_t columns =
+      attributes.decay == DecayKind::per_head ? attributes.heads : attributes.heads * key_dim;
+  if (tensor != nullptr && tensor->storage == Storage::weight)
+    return site.expect_weight(tensor, "decay", {columns});
+  return site.expect_activation(tensor, "decay", token_rows, columns);
+}
+
+Status check_states(const Site& site, const FastWeightAttributes& attributes,
+                    const HeadSizes& sizes) {
+  const Dimension heads(attributes.heads);
+  const Status status = site.expect_state(
+      site.input(state), "state", {heads, Dimension(sizes.key_dim), Dimension(sizes.value_dim)});
+  if (status.failed()) return status;
+  if (attributes.normalize) {
+    return site.expect_state(site.input(normalizer), "normalizer state",
+                             {heads, Dimension(sizes.key_dim)});
+  }
+  return site.input(normalizer) == nullptr
+             ? Status::ok()
+             : site.fail("has a normalizer state that it does not use");
+}
+
+}  // namespace
+
+Status FastWeight::check(const Site& site) {
+  Status status = site.expect_counts(input_count, 1);
+  if (status.failed()) return status;
+  const auto& attributes = site.attributes<FastWeightAttributes>();
+  const size_t heads = attributes.heads;
+  if (heads == 0 || attributes.key_heads == 0 || heads % attributes.key_heads != 0) {
+    return site.fail("has heads that its key heads do not divide");
+  }
+  const Tensor& output = site.output(0);
+  const Tensor* keys = site.input(key);
+  if (keys == nullptr || keys->rank != 2 || keys->columns().number() % attributes.key_heads != 0 ||
+      keys->columns().number() == 0 || output.columns().number() % heads != 0 ||
+      output.columns().number() == 0) {
+    return site.fail("has columns that its heads do not divide");
+  }
+  const HeadSizes sizes = sizes_of(attributes, *keys, output);
+  const size_t key_columns = attributes.key_heads * sizes.key_dim;
+  const bool is_rank_one = attributes.rule == WriteRule::rank_one;
+  status = site.expect_activation(&output, "output", token_rows, heads * sizes.value_dim);
+  if (!status.failed())
+    status = site.expect_activation(site.input(query), "query", token_rows, key_columns);
+  if (!status.failed()) status = site.expect_activation(keys, "key", token_rows, key_columns);
+  if (!status.failed()) {
+    status =
+        site.expect_activation(site.input(value), "value", token_rows, heads * sizes.value_dim);
+  }
+  if (!status.failed()) status = check_decay(site, attributes, sizes.key_dim);
+  if (!status.failed())
+    status = check_optional(site, attributes.rule == WriteRule::delta, beta, "beta", heads);
+  if (!status.failed())
+    status = check_optional(site, is_rank_one, correct, "a", heads * sizes.key_dim);
+  if (!status.failed())
+    status = check_optional(site, is_rank_one, write, "b", heads * sizes.key_dim);
+  if (!status.failed())
+    status = site.expect_optional_weight(site.input(bonus), "bonus", {heads * sizes.key_dim});
+  if (status.failed()) return status;
+  return check_states(site, attributes, sizes);
+}
+
+size_t FastWeight::scratch_bytes(const Site& site, const Extents& largest) {
+  const auto& attributes = site.attributes<FastWeightAttributes>();
+  return attributes.normalize ? attributes.heads * largest.tokens * sizeof(float) : 0;
+}
+
+Status FastWeight::prepare(const Bindings& bindings) {
+  attributes_ = *std::get_if<FastWeightAttributes>(&bindings.op().attributes);
+  const HeadSizes sizes =
+      sizes_of(attributes_, bindings.input_tensor(key), bindings.output_tensor(0));
+  const auto optional_rows = [&](Input input) {
+    return bindings.has_input(input) ? bindings.input_rows(input) : kernels::ConstRows{};
+  };
+  threads_ = bindings.threads();
+  largest_tokens_ = bindings.largest().tokens;
+  all_.key_dim = sizes.key_dim;
+  all_.value_dim = sizes.value_dim;
+  all_.query = bindings.input_rows(query);
+  all_.key = bindings.input_rows(key);
+  all_.value = bindings.input_rows(value);
+  all_.decay = optional_rows(decay);
+  all_.beta = optional_rows(beta);
+  all_.correct = optional_rows(correct);
+  all_.write = optional_rows(write);
+  all_.bonus = bindings.input<const float>(bonus);
+  all_.state = {bindings.input<float>(state), sizes.value_dim};
+  all_.output = bindings.output_rows(0);
+  all_.scale = attributes_.scale;
+  all_.decay_kind = attributes_.decay;
+  all_.rule = attributes_.rule;
+  all_.read = attributes_.read;
+  all_.squash = attributes_.squash;
+  all_.correct_before_decay = attributes_.correct_before_decay;
+  if (attributes_.normalize) {
+    normalizer_ = bindings.input<float>(normalizer);
+    read_factors_ = reinterpret_cast<float*>(bindings.scratch());
+  }
+  return Status::ok();
+}
+
+kernels::FastWeightHead FastWeight::head(size_t index, size_t tokens) const {
+  kernels::FastWeightHead head = all_;
+  const size_t key_head = index / (attributes_.heads / attributes_.key_heads);
+  const auto move = [](kernels::ConstRows& rows, size_t columns) {
+    if (rows) rows.data += columns;
+  };
+  head.tokens = tokens;
+  move(head.query, key_head * all_.key_dim);
+  move(head.key, key_head * all_.key_dim);
+  move(head.value, index * all_.value_dim);
+  move(head.decay, index * (attributes_.decay == DecayKind::per_head ? 1 : all_.key_dim));
+  move(head.beta, index);
+  move(head.correct, index * all_.key_dim);
+  move(head.write, index * all_.key_dim);
+  if (head.bonus != nullptr) head.bonus += index * all_.key_dim;
+  if (read_factors_ != nullptr) head.read_factor = read_factors_ + index * largest_tokens_;
+  head.state.data += index * all_.key_dim * all_.value_dim;
+  head.output.data += index * all_.value_dim;
+  return head;
+}
+
+void FastWeight::normalize(size_t tokens) {
+  for (size_t i = 0; i < attributes_.heads; ++i) {
+    kernels::fast_weight_normalizer(
+        head(i, tokens), normalizer_ + i * all_.key_dim, attributes_.normalizer_epsilon,
+        attributes_.normalizer_query_epsilon, read_factors_ + i * largest_tokens_);
+  }
+}
+
+Status FastWeight::run(const Chunk& chunk) {
+  const size_t tokens = chunk.extents.tokens;
+  if (attributes_.normalize) normalize(tokens);
+  const size_t block = kernels::fast_weight_block();
+  const size_t blocks = (all_.value_dim + block - 1) / block;
+  const size_t work = tokens * attributes_.heads * all_.key_dim * all_.value_dim * 2;
+  parallel_for(threads_, attributes_.heads * blocks, work, [&](size_t first, size_t count) {
+    for (size_t i = first; i < first + count; ++i) {
+      const size_t column = i % blocks * block;
+      kernels::fast_weight(head(i / blocks, tokens), column,
+                           std::min(block, all_.value_dim - column));
+    }
+  });
+  return Status::ok();
+}
+
+}  // namespace linnet

@@ -1,0 +1,30 @@
+#pragma once
+
+#include "runtime/kernels/fast_weight.h"
+#include "runtime/ops/operation.h"
+
+namespace linnet {
+
+/// The fast-weight programmer: linear attention in all its forms. Heads and blocks of value columns
+/// run on all threads.
+class FastWeight final : public Operation {
+ public:
+  static Status check(const Site& site);
+  static size_t scratch_bytes(const Site& site, const Extents& largest);
+
+  Status prepare(const Bindings& bindings) override;
+  Status run(const Chunk& chunk) override;
+
+ private:
+  kernels::FastWeightHead head(size_t index, size_t tokens) const;
+  void normalize(size_t tokens);
+
+  FastWeightAttributes attributes_;
+  kernels::FastWeightHead all_;    ///< addresses and strides of head 0
+  float* normalizer_ = nullptr;    ///< state z [heads, key_dim]
+  float* read_factors_ = nullptr;  ///< scratch [heads, largest tokens]
+  size_t largest_tokens_ = 0;
+  pthreadpool_t threads_ = nullptr;
+};
+
+}  // namespace linnet

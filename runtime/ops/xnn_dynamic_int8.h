@@ -1,0 +1,37 @@
+#pragma once
+
+#include <xnnpack.h>
+
+#include <cstddef>
+#include <cstdint>
+
+namespace linnet {
+
+/// A dynamic_int8 activation in the arena: a zero point and a scale per row, then the rows. XNNPACK
+/// wants room behind both.
+class DynamicInt8 {
+ public:
+  static size_t bytes(size_t rows, size_t columns) {
+    return parameter_bytes(rows) + rows * columns + XNN_EXTRA_BYTES;
+  }
+
+  DynamicInt8() = default;
+  DynamicInt8(std::byte* memory, size_t largest_rows)
+      : parameters_(reinterpret_cast<xnn_quantization_params*>(memory)),
+        values_(reinterpret_cast<int8_t*>(memory + parameter_bytes(largest_rows))) {}
+
+  xnn_quantization_params* parameters() const { return parameters_; }
+  int8_t* values() const { return values_; }
+
+ private:
+  static size_t parameter_bytes(size_t rows) {
+    constexpr size_t alignment = 64;
+    const size_t bytes = (rows + XNN_EXTRA_QUANTIZATION_PARAMS) * sizeof(xnn_quantization_params);
+    return (bytes + alignment - 1) / alignment * alignment;
+  }
+
+  xnn_quantization_params* parameters_ = nullptr;
+  int8_t* values_ = nullptr;
+};
+
+}  // namespace linnet

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <linnet/linnet.h>
+
+#include <string_view>
+
+#include "runtime/base/status.h"
+#include "runtime/model/model.h"
+#include "runtime/text/tokenizer.h"
+
+namespace linnet {
+
+/// Where generated text goes.
+struct TextSink {
+  linnet_text_callback callback = nullptr;  ///< null: the text is dropped
+  void* context = nullptr;
+};
+
+/// The session that writes; `gives_all_logits` as its options say.
+struct Writer {
+  linnet_session* session = nullptr;
+  bool gives_all_logits = false;
+};
+
+/// Continues the session with a prompt and streams the model's text to `sink`. Allocates before the
+/// first token only. See linnet_generate.
+Status generate(Writer writer, const Model& model, const Tokenizer& tokenizer,
+                std::string_view prompt, const linnet_generate_options& options, TextSink sink,
+                linnet_generated* out);
+
+}  // namespace linnet
