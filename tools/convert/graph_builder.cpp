@@ -1,0 +1,248 @@
+#include "tools/convert/graph_builder.h"
+
+#include <stdexcept>
+#include <utility>
+
+namespace linnet::convert {
+
+using schema::Storage;
+
+GraphBuilder::Scope::Scope(GraphBuilder& builder, const std::string& prefix)
+    : builder_(builder), restore_(builder.prefix_.size()) {
+  builder_.prefix_ += prefix + ".";
+}
+
+const Shape& GraphBuilder::shape(Value value) const {
+  return graph_.tensors.at(static_cast<size_t>(value.tensor)).shape;
+}
+
+int32_t GraphBuilder::width(Value value) const { return shape(value).back(); }
+
+void GraphBuilder::require(bool condition, const std::string& name, const std::string& why) const {
+  if (!condition) throw std::logic_error(prefix_ + name + ": " + why);
+}
+
+void GraphBuilder::require_width(const std::string& name, Value x, int64_t expected) const {
+  require(width(x) == expected, name,
+          "expected " + std::to_string(expected) + " columns, found " + shape_text(shape(x)));
+}
+
+Value GraphBuilder::add_tensor(Tensor tensor) {
+  tensor.name = prefix_ + tensor.name;
+  graph_.tensors.push_back(std::move(tensor));
+  return {static_cast<int32_t>(graph_.tensors.size() - 1)};
+}
+
+Value GraphBuilder::activation(const std::string& name, Shape shape) {
+  Tensor tensor;
+  tensor.name = name;
+  tensor.shape = std::move(shape);
+  return add_tensor(std::move(tensor));
+}
+
+Value GraphBuilder::state(const std::string& name, Shape shape) {
+  Tensor tensor;
+  tensor.name = name;
+  tensor.storage = Storage::state;
+  tensor.shape = std::move(shape);
+  return add_tensor(std::move(tensor));
+}
+
+Value GraphBuilder::weight(const std::string& name, const Weight& weight, WeightRole role) {
+  Tensor tensor;
+  tensor.name = name;
+  tensor.storage = Storage::weight;
+  tensor.shape = weight.shape;
+  tensor.role = role;
+  tensor.rows = weight.rows;
+  return add_tensor(std::move(tensor));
+}
+
+Value GraphBuilder::optional_weight(const std::string& name, const std::optional<Weight>& maybe) {
+  return maybe ? weight(name, *maybe) : Value{};
+}
+
+void GraphBuilder::add_operator(const std::string& name, Attributes attributes,
+                                std::vector<int32_t> inputs, const std::vector<Value>& outputs) {
+  Operator op{prefix_ + name, std::move(attributes), std::move(inputs), {}};
+  for (Value output : outputs) op.outputs.push_back(output.tensor);
+  graph_.decode.operators.push_back(std::move(op));
+}
+
+Value GraphBuilder::add_operator(const std::string& name, Attributes attributes,
+                                 std::vector<int32_t> inputs, Shape output_shape) {
+  const Value output = activation(name, std::move(output_shape));
+  add_operator(name, std::move(attributes), std::move(inputs), std::vector<Value>{output});
+  return output;
+}
+
+Value GraphBuilder::input_tokens() {
+  Tensor tensor;
+  tensor.name = "tokens";
+  tensor.type = schema::DataType::int32;
+  tensor.shape = {kTokens};
+  const Value tokens = add_tensor(std::move(tensor));
+  graph_.decode.inputs.push_back(tokens.tensor);
+  return tokens;
+}
+
+Value GraphBuilder::view(const std::string& name, Value x, int32_t column, int32_t width) {
+  require(column >= 0 && width > 0 && column + width <= this->width(x), name,
+          "columns " + std::to_string(column) + " + " + std::to_string(width) + " of " +
+              shape_text(shape(x)));
+  Tensor tensor;
+  tensor.name = name;
+  tensor.shape = {shape(x)[0], width};
+  const Tensor& source = graph_.tensors.at(static_cast<size_t>(x.tensor));
+  const bool nested = source.base >= 0;
+  tensor.base = nested ? source.base : x.tensor;
+  tensor.column = static_cast<uint32_t>(column) + (nested ? source.column : 0);
+  return add_tensor(std::move(tensor));
+}
+
+Value GraphBuilder::embedding(const std::string& name, Value tokens, Value table) {
+  return add_operator(name, Embedding{}, {tokens.tensor, table.tensor}, {kTokens, width(table)});
+}
+
+Value GraphBuilder::linear(const std::string& name, Value x, Value weight,
+                           const LinearOptions& options) {
+  require_width(name, x, width(weight));
+  const int32_t outputs = shape(weight)[0];
+  const Value bias = optional_weight(name + ".bias", options.bias);
+  if (options.bias) require_width(name + ".bias", bias, outputs);
+  return add_operator(name, Linear{options.activation}, {x.tensor, weight.tensor, bias.tensor},
+                      {shape(x)[0], outputs});
+}
+
+Value GraphBuilder::linear(const std::string& name, Value x, const Weight& matrix,
+                           const LinearOptions& options) {
+  return linear(name, x, weight(name + ".weight", matrix, options.role), options);
+}
+
+Value GraphBuilder::last_rows(const std::string& name, Value x) {
+  return add_operator(name, LastRows{}, {x.tensor}, {kLogitRows, width(x)});
+}
+
+Value GraphBuilder::norm(const std::string& name, Value x, const Norm& attributes,
+                         const std::optional<Weight>& weight, const std::optional<Weight>& bias) {
+  const auto groups = static_cast<int32_t>(attributes.groups);
+  require(groups > 0 && width(x) % groups == 0, name,
+          std::to_string(groups) + " groups of " + shape_text(shape(x)));
+  const Value weight_value = optional_weight(name + ".weight", weight);
+  const Value bias_value = optional_weight(name + ".bias", bias);
+  for (Value value : {weight_value, bias_value}) {
+    require(value.tensor < 0 || width(value) == width(x) || width(value) == width(x) / groups, name,
+            "its weight or bias does not fit the columns");
+  }
+  return add_operator(name, attributes, {x.tensor, weight_value.tensor, bias_value.tensor},
+                      shape(x));
+}
+
+Value GraphBuilder::group_sum(const std::string& name, Value x, int32_t groups) {
+  require(width(x) % groups == 0, name,
+          std::to_string(groups) + " groups of " + shape_text(shape(x)));
+  return add_operator(name, GroupSum{}, {x.tensor}, {shape(x)[0], groups});
+}
+
+std::vector<Value> GraphBuilder::token_shift(const std::string& name, Value x,
+                                             const std::vector<std::string>& outputs,
+                                             const std::vector<Weight>& mixes) {
+  require(outputs.size() == mixes.size(), name, "a mix for every output");
+  std::vector<int32_t> inputs = {x.tensor, state(name + ".last", {width(x)}).tensor};
+  std::vector<Value> values;
+  for (size_t i = 0; i < mixes.size(); ++i) {
+    const Value mix = weight(name + "." + outputs[i], mixes[i]);
+    require_width(name, mix, width(x));
+    inputs.push_back(mix.tensor);
+    values.push_back(activation(name + ".to_" + outputs[i], shape(x)));
+  }
+  add_operator(name, TokenShift{}, std::move(inputs), values);
+  return values;
+}
+
+Value GraphBuilder::causal_conv(const std::string& name, Value x, const Weight& kernel,
+                                schema::Activation activation) {
+  const Value weight_value = weight(name + ".weight", kernel, WeightRole::convolution);
+  require_width(name, weight_value, width(x));
+  const Value tail = state(name + ".tail", {kernel.size(0) - 1, width(x)});
+  return add_operator(name, CausalConv{activation},
+                      {x.tensor, weight_value.tensor, -1, tail.tensor}, shape(x));
+}
+
+Value GraphBuilder::rotary(const std::string& name, Value x, Value frequencies,
+                           const Rotary& attributes) {
+  require(width(x) % static_cast<int32_t>(attributes.heads) == 0, name,
+          "heads of " + shape_text(shape(x)));
+  require_width(name, frequencies, attributes.dimensions / 2);
+  return add_operator(name, attributes, {x.tensor, frequencies.tensor}, shape(x));
+}
+
+Value GraphBuilder::softmax_attention(const std::string& name, const AttentionInputs& in,
+                                      const SoftmaxAttention& attributes) {
+  const auto heads = static_cast<int32_t>(attributes.heads);
+  const auto key_value_heads = static_cast<int32_t>(attributes.key_value_heads);
+  require_width(name + ".query", in.query, int64_t{heads} * in.head_dim);
+  require_width(name + ".key", in.key, int64_t{key_value_heads} * in.head_dim);
+  require_width(name + ".value", in.value, int64_t{key_value_heads} * in.value_dim);
+  if (graph_.symbols.size() < 3) graph_.symbols.emplace_back("C");
+  const Value keys = state(name + ".keys", {kContext, width(in.key)});
+  const Value values = state(name + ".values", {kContext, width(in.value)});
+  return add_operator(name, attributes,
+                      {in.query.tensor, in.key.tensor, in.value.tensor, keys.tensor, values.tensor},
+                      {kTokens, heads * in.value_dim});
+}
+
+Value GraphBuilder::fast_weight(const std::string& name, const FastWeightInputs& in,
+                                const FastWeight& attributes) {
+  const auto heads = static_cast<int32_t>(attributes.heads);
+  const auto key_heads = static_cast<int32_t>(attributes.key_heads);
+  const auto check = [&](const char* what, Value value, int64_t columns) {
+    if (value.tensor >= 0) require_width(name + "." + what, value, columns);
+  };
+  check("query", in.query, int64_t{key_heads} * in.key_dim);
+  check("key", in.key, int64_t{key_heads} * in.key_dim);
+  check("value", in.value, int64_t{heads} * in.value_dim);
+  check("beta", in.beta, heads);
+  check("decay", in.decay,
+        attributes.decay == schema::DecayKind::per_head ? heads : int64_t{heads} * in.key_dim);
+  for (Value vector : {in.correct, in.write, in.bonus}) {
+    check("vector", vector, int64_t{heads} * in.key_dim);
+  }
+  const Value memory = state(name + ".memory", {heads, in.key_dim, in.value_dim});
+  const Value keys = attributes.normalize ? state(name + ".key_sum", {heads, in.key_dim}) : Value{};
+  return add_operator(
+      name, attributes,
+      {in.query.tensor, in.key.tensor, in.value.tensor, in.decay.tensor, in.beta.tensor,
+       in.correct.tensor, in.write.tensor, in.bonus.tensor, memory.tensor, keys.tensor},
+      {kTokens, heads * in.value_dim});
+}
+
+void GraphBuilder::require_operand(const std::string& name, Value x, Value operand) const {
+  // One value per column or per group of columns, in every row or for all rows.
+  const bool columns_fit = width(x) % width(operand) == 0;
+  const bool rows_fit = shape(operand).size() == 1 || shape(operand)[0] == shape(x)[0];
+  require(columns_fit && rows_fit, name,
+          "operand " + shape_text(shape(operand)) + " of " + shape_text(shape(x)));
+}
+
+ElementwiseChain::ElementwiseChain(GraphBuilder& builder, std::string name, Value x)
+    : builder_(builder), name_(std::move(name)), inputs_{x.tensor} {}
+
+ElementwiseChain& ElementwiseChain::step(Function function, Value operand) {
+  builder_.require_operand(name_, {inputs_.front()}, operand);
+  attributes_.steps.emplace_back(function, static_cast<int8_t>(inputs_.size()), 0.0f);
+  inputs_.push_back(operand.tensor);
+  return *this;
+}
+
+ElementwiseChain& ElementwiseChain::step(Function function, float scalar) {
+  attributes_.steps.emplace_back(function, static_cast<int8_t>(-1), scalar);
+  return *this;
+}
+
+Value ElementwiseChain::end() {
+  Shape shape = builder_.shape({inputs_.front()});
+  return builder_.add_operator(name_, std::move(attributes_), std::move(inputs_), std::move(shape));
+}
+
+}  // namespace linnet::convert

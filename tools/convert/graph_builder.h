@@ -1,0 +1,152 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tools/convert/graph.h"
+#include "tools/convert/weights.h"
+
+namespace linnet::convert {
+
+class GraphBuilder;
+
+/// A tensor of the graph under construction; -1 stands for one that is absent.
+struct Value {
+  int32_t tensor = -1;
+};
+
+struct LinearOptions {
+  std::optional<Weight> bias = {};
+  schema::Activation activation = schema::Activation::none;
+  WeightRole role = WeightRole::projection;
+};
+
+/// Names its inputs, so that a model's equations read as such; see schema/linnet.fbs for shapes.
+struct FastWeightInputs {
+  Value query, key, value;
+  Value decay = {}, beta = {}, correct = {}, write = {}, bonus = {};
+  int32_t key_dim = 0, value_dim = 0;
+};
+
+struct AttentionInputs {
+  Value query, key, value;
+  int32_t head_dim = 0, value_dim = 0;
+};
+
+/// An elementwise operator in the making: acc = x, then step after step, then end().
+class ElementwiseChain {
+ public:
+  ElementwiseChain(GraphBuilder& builder, std::string name, Value x);
+
+  ElementwiseChain& add(Value y) { return step(Function::add, y); }
+  ElementwiseChain& add(float y) { return step(Function::add, y); }
+  ElementwiseChain& subtract(Value y) { return step(Function::subtract, y); }
+  ElementwiseChain& multiply(Value y) { return step(Function::multiply, y); }
+  ElementwiseChain& multiply(float y) { return step(Function::multiply, y); }
+  ElementwiseChain& multiply_silu(Value y) { return step(Function::multiply_silu, y); }
+  ElementwiseChain& multiply_sigmoid(Value y) { return step(Function::multiply_sigmoid, y); }
+  ElementwiseChain& negate() { return step(Function::negate, 0); }
+  ElementwiseChain& exp() { return step(Function::exp, 0); }
+  ElementwiseChain& softplus() { return step(Function::softplus, 0); }
+
+  /// Adds the operator to the graph.
+  Value end();
+
+ private:
+  using Function = schema::ElementwiseFunction;
+
+  ElementwiseChain& step(Function function, Value operand);
+  ElementwiseChain& step(Function function, float scalar);
+
+  GraphBuilder& builder_;
+  std::string name_;
+  Elementwise attributes_;
+  std::vector<int32_t> inputs_;
+};
+
+/// Builds a graph operator by operator, in the order of execution. Names are relative to the scopes
+/// that are open. Shapes are checked: std::logic_error naming the operator, since weights have been
+/// checked against the checkpoint before and the rest is the family file's fault.
+class GraphBuilder {
+ public:
+  explicit GraphBuilder(Graph& graph) : graph_(graph) {}
+
+  /// Puts "prefix." before names until it goes out of scope.
+  class Scope {
+   public:
+    Scope(GraphBuilder& builder, const std::string& prefix);
+    ~Scope() { builder_.prefix_.resize(restore_); }
+    Scope(const Scope&) = delete;
+    Scope& operator=(const Scope&) = delete;
+
+   private:
+    GraphBuilder& builder_;
+    size_t restore_;
+  };
+  [[nodiscard]] Scope scope(const std::string& prefix) { return {*this, prefix}; }
+
+  Value input_tokens();
+  void output(Value value) { graph_.decode.outputs.push_back(value.tensor); }
+
+  /// A weight as a value that several operators may share.
+  Value weight(const std::string& name, const Weight& weight, WeightRole role = WeightRole::vector);
+
+  /// Columns [column, column + width) of x, without a copy.
+  Value view(const std::string& name, Value x, int32_t column, int32_t width);
+
+  Value embedding(const std::string& name, Value tokens, Value table);
+  Value linear(const std::string& name, Value x, Value weight, const LinearOptions& options = {});
+  Value linear(const std::string& name, Value x, const Weight& matrix,
+               const LinearOptions& options = {});
+  Value last_rows(const std::string& name, Value x);
+
+  /// Normalises each of `groups` column ranges; weight and bias as in the schema.
+  Value norm(const std::string& name, Value x, const Norm& attributes,
+             const std::optional<Weight>& weight = {}, const std::optional<Weight>& bias = {});
+
+  ElementwiseChain elementwise(const std::string& name, Value x) { return {*this, name, x}; }
+  Value group_sum(const std::string& name, Value x, int32_t groups);
+
+  /// One output per mix, named `outputs[i]`. Makes its own state.
+  std::vector<Value> token_shift(const std::string& name, Value x,
+                                 const std::vector<std::string>& outputs,
+                                 const std::vector<Weight>& mixes);
+
+  /// `kernel` is [kernel, width]. Makes its own state.
+  Value causal_conv(const std::string& name, Value x, const Weight& kernel,
+                    schema::Activation activation);
+
+  Value rotary(const std::string& name, Value x, Value frequencies, const Rotary& attributes);
+
+  /// Both make their own states.
+  Value softmax_attention(const std::string& name, const AttentionInputs& inputs,
+                          const SoftmaxAttention& attributes);
+  Value fast_weight(const std::string& name, const FastWeightInputs& inputs,
+                    const FastWeight& attributes);
+
+  int32_t width(Value value) const;
+
+ private:
+  friend class ElementwiseChain;
+
+  const Shape& shape(Value value) const;
+  Value add_tensor(Tensor tensor);
+  Value activation(const std::string& name, Shape shape);
+  Value state(const std::string& name, Shape shape);
+  Value optional_weight(const std::string& name, const std::optional<Weight>& maybe);
+  Value add_operator(const std::string& name, Attributes attributes, std::vector<int32_t> inputs,
+                     Shape output_shape);
+  void add_operator(const std::string& name, Attributes attributes, std::vector<int32_t> inputs,
+                    const std::vector<Value>& outputs);
+  void require(bool condition, const std::string& name, const std::string& why) const;
+  void require_width(const std::string& name, Value x, int64_t expected) const;
+  void require_operand(const std::string& name, Value x, Value operand) const;
+
+  Graph& graph_;
+  std::string prefix_;
+};
+
+}  // namespace linnet::convert

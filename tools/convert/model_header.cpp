@@ -1,0 +1,189 @@
+#include "tools/convert/model_header.h"
+
+#include <flatbuffers/flatbuffers.h>
+
+#include <utility>
+
+namespace linnet::convert {
+namespace {
+
+using flatbuffers::FlatBufferBuilder;
+using flatbuffers::Offset;
+
+constexpr uint16_t kVersionMajor = 1;
+constexpr uint16_t kVersionMinor = 0;
+
+/// Hands out one segment after another.
+class Allocator {
+ public:
+  explicit Allocator(uint64_t start) : end_(round_up(start, kPageBytes)) {}
+
+  schema::Segment take(uint64_t bytes) {
+    const uint64_t offset = round_up(end_, kSegmentAlignment);
+    end_ = offset + bytes;
+    return {offset, bytes};
+  }
+
+  uint64_t end() const { return end_; }
+
+ private:
+  static uint64_t round_up(uint64_t value, uint64_t multiple) {
+    return (value + multiple - 1) / multiple * multiple;
+  }
+
+  uint64_t end_;
+};
+
+template <typename T>
+uint64_t bytes_of(const std::vector<T>& values) {
+  return values.size() * sizeof(T);
+}
+
+/// The members of the union Attributes.
+struct AttributesWriter {
+  FlatBufferBuilder& out;
+
+  Offset<void> operator()(const Linear& a) {
+    return schema::CreateLinear(out, a.activation).Union();
+  }
+  Offset<void> operator()(const Embedding&) { return schema::CreateEmbedding(out).Union(); }
+  Offset<void> operator()(const Quantize&) { return schema::CreateQuantize(out).Union(); }
+  Offset<void> operator()(const LastRows&) { return schema::CreateLastRows(out).Union(); }
+  Offset<void> operator()(const Norm& a) {
+    return schema::CreateNorm(out, a.kind, a.groups, a.epsilon).Union();
+  }
+  Offset<void> operator()(const Elementwise& a) {
+    return schema::CreateElementwiseDirect(out, &a.steps).Union();
+  }
+  Offset<void> operator()(const GroupSum&) { return schema::CreateGroupSum(out).Union(); }
+  Offset<void> operator()(const TokenShift&) { return schema::CreateTokenShift(out).Union(); }
+  Offset<void> operator()(const CausalConv& a) {
+    return schema::CreateCausalConv(out, a.activation).Union();
+  }
+  Offset<void> operator()(const Rotary& a) {
+    return schema::CreateRotary(out, a.heads, a.dimensions, a.style, a.scale).Union();
+  }
+  Offset<void> operator()(const SoftmaxAttention& a) {
+    return schema::CreateSoftmaxAttention(out, a.heads, a.key_value_heads, a.scale).Union();
+  }
+  Offset<void> operator()(const FastWeight& a) {
+    return schema::CreateFastWeight(out, a.heads, a.key_heads, a.decay, a.rule,
+                                    a.correct_before_decay, a.read, a.scale, a.squash, a.normalize,
+                                    a.normalizer_epsilon, a.normalizer_query_epsilon)
+        .Union();
+  }
+};
+
+/// The union's tag for each alternative of the variant, in its order.
+constexpr schema::Attributes kTags[] = {schema::Attributes::Linear,
+                                        schema::Attributes::Embedding,
+                                        schema::Attributes::Quantize,
+                                        schema::Attributes::LastRows,
+                                        schema::Attributes::Norm,
+                                        schema::Attributes::Elementwise,
+                                        schema::Attributes::GroupSum,
+                                        schema::Attributes::TokenShift,
+                                        schema::Attributes::CausalConv,
+                                        schema::Attributes::Rotary,
+                                        schema::Attributes::SoftmaxAttention,
+                                        schema::Attributes::FastWeight};
+static_assert(std::size(kTags) == std::variant_size_v<Attributes>);
+
+Offset<schema::Tensor> write_tensor(FlatBufferBuilder& out, const Tensor& tensor,
+                                    const schema::Segment& segment) {
+  const bool is_weight = tensor.storage == schema::Storage::weight;
+  return schema::CreateTensorDirect(out, tensor.name.c_str(), tensor.type, tensor.storage,
+                                    &tensor.shape, is_weight ? &segment : nullptr, tensor.scales,
+                                    /*block=*/0, tensor.base, tensor.column);
+}
+
+Offset<schema::Operator> write_operator(FlatBufferBuilder& out, const Operator& op) {
+  const Offset<void> attributes = std::visit(AttributesWriter{out}, op.attributes);
+  return schema::CreateOperatorDirect(out, op.name.c_str(), kTags[op.attributes.index()],
+                                      attributes, &op.inputs, &op.outputs);
+}
+
+Offset<schema::EntryPoint> write_entry_point(FlatBufferBuilder& out, const EntryPoint& entry) {
+  std::vector<Offset<schema::Operator>> operators;
+  for (const Operator& op : entry.operators) operators.push_back(write_operator(out, op));
+  return schema::CreateEntryPointDirect(out, entry.name.c_str(), &entry.inputs, &entry.outputs,
+                                        &operators);
+}
+
+Offset<schema::Tokenizer> write_tokenizer(FlatBufferBuilder& out, const TokenizerTables& tables,
+                                          const Layout& layout) {
+  std::vector<Offset<flatbuffers::String>> patterns;
+  for (const std::string& pattern : tables.split_patterns) {
+    patterns.push_back(out.CreateString(pattern));
+  }
+  std::vector<schema::AddedToken> added;
+  for (const AddedToken& token : tables.added_tokens) {
+    added.emplace_back(token.id, token.special, token.left_strip, token.right_strip,
+                       token.single_word, token.normalized);
+  }
+  return schema::CreateTokenizerDirect(
+      out, static_cast<schema::TokenizerKind>(tables.kind), tables.vocabulary,
+      &layout.token_offsets, &layout.token_bytes, &layout.tokens_by_bytes, &layout.merge_offsets,
+      &layout.merges, static_cast<schema::Normalizer>(tables.normalizer), &patterns,
+      tables.add_prefix_space, tables.ignore_merges, &added, &tables.prefix_ids, &tables.suffix_ids,
+      tables.unknown_id, tables.fuse_unknown);
+}
+
+Offset<schema::Metadata> write_metadata(FlatBufferBuilder& out, const Metadata& metadata) {
+  return schema::CreateMetadataDirect(out, metadata.name.c_str(), metadata.architecture.c_str(),
+                                      metadata.source.c_str(), metadata.license.c_str(),
+                                      metadata.source_sha256.c_str(), metadata.converter.c_str(),
+                                      metadata.weights.c_str());
+}
+
+}  // namespace
+
+uint64_t stored_bytes(const Tensor& weight) {
+  const uint64_t value_bytes = weight.type == schema::DataType::int8 ? 1 : sizeof(float);
+  return element_count(weight.shape) * value_bytes;
+}
+
+Layout lay_out(const Model& model, uint64_t header_bytes) {
+  Layout layout;
+  Allocator allocator(header_bytes);
+  for (const Tensor& tensor : model.graph.tensors) {
+    const bool is_weight = tensor.storage == schema::Storage::weight;
+    layout.tensors.push_back(is_weight ? allocator.take(stored_bytes(tensor)) : schema::Segment());
+  }
+  if (model.tokenizer) {
+    layout.token_offsets = allocator.take(bytes_of(model.tokenizer->token_offsets));
+    layout.token_bytes = allocator.take(bytes_of(model.tokenizer->token_bytes));
+    layout.tokens_by_bytes = allocator.take(bytes_of(model.tokenizer->tokens_by_bytes));
+    layout.merge_offsets = allocator.take(bytes_of(model.tokenizer->merge_offsets));
+    layout.merges = allocator.take(bytes_of(model.tokenizer->merges));
+  }
+  layout.file_bytes = allocator.end();
+  return layout;
+}
+
+std::vector<uint8_t> make_header(const Model& model, const Layout& layout) {
+  FlatBufferBuilder out;
+  std::vector<Offset<schema::Symbol>> symbols;
+  for (const std::string& name : model.graph.symbols) {
+    symbols.push_back(schema::CreateSymbolDirect(out, name.c_str()));
+  }
+  std::vector<Offset<schema::Tensor>> tensors;
+  for (size_t i = 0; i < model.graph.tensors.size(); ++i) {
+    tensors.push_back(write_tensor(out, model.graph.tensors[i], layout.tensors[i]));
+  }
+  const std::vector<Offset<schema::EntryPoint>> entry_points = {
+      write_entry_point(out, model.graph.decode)};
+  Offset<schema::Tokenizer> tokenizer;
+  if (model.tokenizer) tokenizer = write_tokenizer(out, *model.tokenizer, layout);
+  const GenerationDefaults& defaults = model.generation;
+  const Offset<schema::Generation> generation = schema::CreateGenerationDirect(
+      out, &defaults.end_ids, defaults.temperature, defaults.top_k, defaults.top_p, defaults.min_p,
+      defaults.repetition_penalty, model.graph.context);
+  schema::FinishSizePrefixedModelBuffer(
+      out, schema::CreateModelDirect(out, kVersionMajor, kVersionMinor,
+                                     write_metadata(out, model.metadata), &symbols, &tensors,
+                                     &entry_points, tokenizer, generation));
+  return {out.GetBufferPointer(), out.GetBufferPointer() + out.GetSize()};
+}
+
+}  // namespace linnet::convert

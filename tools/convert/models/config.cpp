@@ -1,0 +1,131 @@
+#include "tools/convert/models/config.h"
+
+#include <algorithm>
+#include <stdexcept>
+#include <utility>
+
+namespace linnet::convert {
+namespace {
+
+/// Far above every model, and low enough that a config can't ask for absurd amounts of memory.
+constexpr int64_t kLargestSize = 1 << 24;
+constexpr const char* kSizeExpected = "a whole number from 1 to 16777216";
+
+bool is_size(const nlohmann::json& value) {
+  if (!value.is_number_integer()) return false;
+  if (value.is_number_unsigned() && value.get<uint64_t>() > kLargestSize) return false;
+  return value.get<int64_t>() > 0 && value.get<int64_t>() <= kLargestSize;
+}
+
+std::string joined(const std::vector<std::string>& names) {
+  std::string text;
+  for (const std::string& name : names) text += (text.empty() ? "'" : ", '") + name + "'";
+  return text;
+}
+
+}  // namespace
+
+Config::Config(nlohmann::json object, std::string where)
+    : object_(std::move(object)), where_(std::move(where)) {
+  if (!object_.is_object()) throw std::runtime_error(where_ + ": should be a JSON object");
+}
+
+const nlohmann::json* Config::find(const std::string& key) const {
+  const auto found = object_.find(key);
+  return found == object_.end() || found->is_null() ? nullptr : &*found;
+}
+
+bool Config::is_list(const std::string& key) const {
+  const nlohmann::json* value = find(key);
+  return value != nullptr && value->is_array();
+}
+
+const nlohmann::json& Config::get(const std::string& key, const std::string& expected) const {
+  const nlohmann::json* value = find(key);
+  if (value == nullptr) fail(key, expected);
+  return *value;
+}
+
+void Config::fail(const std::string& key, const std::string& expected) const {
+  const nlohmann::json* value = find(key);
+  std::string found = value == nullptr
+                          ? "nothing"
+                          : value->dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  if (found.size() > 60) found = found.substr(0, 60) + "…";
+  throw std::runtime_error(where_ + ": '" + key + "' should be " + expected + ", found " + found);
+}
+
+int32_t Config::product(const std::string& a, int32_t a_value, const std::string& b,
+                        int32_t b_value) const {
+  const int64_t product = int64_t{a_value} * b_value;
+  if (product > kLargestSize) {
+    throw std::runtime_error(where_ + ": '" + a + "' times '" + b + "' is " +
+                             std::to_string(product) + ", which is out of range");
+  }
+  return static_cast<int32_t>(product);
+}
+
+int32_t Config::size(const std::string& key, std::optional<int32_t> fallback) const {
+  if (fallback && !has(key)) return *fallback;
+  const nlohmann::json& value = get(key, kSizeExpected);
+  if (!is_size(value)) fail(key, kSizeExpected);
+  return value.get<int32_t>();
+}
+
+double Config::number(const std::string& key, std::optional<double> fallback) const {
+  if (fallback && !has(key)) return *fallback;
+  const nlohmann::json& value = get(key, "a number");
+  if (!value.is_number()) fail(key, "a number");
+  return value.get<double>();
+}
+
+bool Config::flag(const std::string& key, bool fallback) const {
+  const nlohmann::json* value = find(key);
+  if (value == nullptr) return fallback;
+  if (!value->is_boolean()) fail(key, "true or false");
+  return value->get<bool>();
+}
+
+std::string Config::text(const std::string& key, const std::string& fallback) const {
+  const nlohmann::json* value = find(key);
+  if (value == nullptr) return fallback;
+  if (!value->is_string()) fail(key, "a string");
+  return value->get<std::string>();
+}
+
+std::vector<std::string> Config::texts(const std::string& key) const {
+  std::vector<std::string> values;
+  const nlohmann::json& list = get(key, "a list of strings");
+  if (!list.is_array()) fail(key, "a list of strings");
+  for (const nlohmann::json& value : list) {
+    if (!value.is_string()) fail(key, "a list of strings");
+    values.push_back(value.get<std::string>());
+  }
+  return values;
+}
+
+std::vector<int32_t> Config::sizes(const std::string& key) const {
+  std::vector<int32_t> values;
+  const nlohmann::json& list = get(key, "a list of sizes");
+  if (!list.is_array()) fail(key, "a list of sizes");
+  for (const nlohmann::json& value : list) {
+    if (!is_size(value)) fail(key, "a list of sizes");
+    values.push_back(value.get<int32_t>());
+  }
+  return values;
+}
+
+Config Config::object(const std::string& key) const {
+  const nlohmann::json* value = find(key);
+  return {value == nullptr ? nlohmann::json::object() : *value, where_ + ": " + key};
+}
+
+void Config::require_one_of(const std::string& key,
+                            const std::vector<std::string>& accepted) const {
+  const std::string value = text(key, accepted.front());
+  if (std::find(accepted.begin(), accepted.end(), value) == accepted.end()) {
+    fail(key, (accepted.size() == 1 ? "" : "one of ") + joined(accepted));
+  }
+}
+
+}  // namespace linnet::convert

@@ -1,0 +1,50 @@
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace linnet::convert {
+
+/// A checkpoint's config.json, or an object within it, read with types checked. An entry that is
+/// null counts as absent. Every member throws std::runtime_error naming the file, the entry, what
+/// was expected and what was found.
+class Config {
+ public:
+  Config(nlohmann::json object, std::string where);
+
+  const std::string& where() const { return where_; }
+  bool has(const std::string& key) const { return find(key) != nullptr; }
+  bool is_list(const std::string& key) const;
+
+  /// An entry that may be absent takes the default; without a default it must be there.
+  int32_t size(const std::string& key, std::optional<int32_t> fallback = {}) const;
+  double number(const std::string& key, std::optional<double> fallback = {}) const;
+  bool flag(const std::string& key, bool fallback) const;
+  std::string text(const std::string& key, const std::string& fallback) const;
+  std::vector<std::string> texts(const std::string& key) const;
+  std::vector<int32_t> sizes(const std::string& key) const;
+
+  /// The object at `key`; an empty one if absent.
+  Config object(const std::string& key) const;
+
+  /// Throws unless `key` is absent or one of `accepted`.
+  void require_one_of(const std::string& key, const std::vector<std::string>& accepted) const;
+
+  /// a_value * b_value, which entries `a` and `b` said; throws if that is no size.
+  int32_t product(const std::string& a, int32_t a_value, const std::string& b,
+                  int32_t b_value) const;
+
+  [[noreturn]] void fail(const std::string& key, const std::string& expected) const;
+
+ private:
+  const nlohmann::json* find(const std::string& key) const;
+  const nlohmann::json& get(const std::string& key, const std::string& expected) const;
+
+  nlohmann::json object_;
+  std::string where_;
+};
+
+}  // namespace linnet::convert

@@ -1,0 +1,168 @@
+#include "tools/convert/tokenizers/hf_tokenizer.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+
+#include "tools/convert/formats/json_file.h"
+#include "tools/convert/tokenizers/hf_sections.h"
+#include "tools/convert/tokenizers/json_member.h"
+
+namespace linnet::convert {
+namespace {
+
+using nlohmann::json;
+
+constexpr uint64_t kMostFileBytes = uint64_t{1} << 28;
+
+void check_model(const json& model) {
+  const char* guess = json_member(model, "merges").is_array() ? "BPE" : "of no type";
+  const auto type = json_member_or<std::string>(model, "type", guess);
+  if (type != "BPE") throw unsupported_tokenizer("model " + type);
+  if (json_member_or(model, "byte_fallback", false)) {
+    throw unsupported_tokenizer("model.byte_fallback");
+  }
+  for (const char* key : {"continuing_subword_prefix", "end_of_word_suffix"}) {
+    if (!json_member_or<std::string>(model, key, "").empty()) {
+      throw unsupported_tokenizer(std::string("model.") + key);
+    }
+  }
+}
+
+void check_decoder(const json& section) {
+  if (section.is_null()) return;
+  const auto type = json_member_or<std::string>(section, "type", "none");
+  if (type == "ByteLevel") return;
+  if (type != "Sequence") throw unsupported_tokenizer("decoder " + type);
+  for (const json& step : section.at("decoders")) check_decoder(step);
+}
+
+void check_ids(const std::vector<uint32_t>& ids, uint32_t vocabulary) {
+  const auto outside = [&](uint32_t id) { return id >= vocabulary; };
+  if (std::any_of(ids.begin(), ids.end(), outside)) {
+    throw std::runtime_error("post_processor: an id that no token has");
+  }
+}
+
+// Tokens that the model can find by their bytes: those whose text no added token has replaced.
+std::vector<uint32_t> findable_ids(const HfVocabulary& vocabulary,
+                                   const std::vector<std::string>& model_bytes) {
+  std::vector<uint32_t> ids;
+  for (const uint32_t id : vocabulary.findable) {
+    if (vocabulary.bytes[id] == model_bytes[id]) ids.push_back(id);
+  }
+  return ids;
+}
+
+TokenizerTables read_sections(const json& file) {
+  if (!file.is_object()) throw std::runtime_error("an object is expected");
+  const json& model = json_member(file, "model");
+  check_model(model);
+  TokenizerTables tables;
+  tables.kind = TokenizerKind::byte_level_bpe;
+  tables.normalizer = read_hf_normalizer(json_member(file, "normalizer"));
+  read_hf_pre_tokenizer(json_member(file, "pre_tokenizer"), tables);
+  check_decoder(json_member(file, "decoder"));
+
+  HfVocabulary vocabulary = read_hf_vocabulary(model);
+  const std::vector<std::string> model_bytes = vocabulary.bytes;
+  tables.added_tokens =
+      read_hf_added_tokens(json_member(file, "added_tokens"), tables.normalizer, vocabulary);
+  if (vocabulary.bytes.empty()) throw std::runtime_error("model.vocab: no tokens in it");
+  tables.set_tokens(vocabulary.bytes);
+  tables.set_findable(findable_ids(vocabulary, model_bytes));
+  tables.set_merges(read_hf_merges(model, vocabulary));
+  tables.ignore_merges = json_member_or(model, "ignore_merges", false);
+  tables.fuse_unknown = json_member_or(model, "fuse_unk", false);
+  const auto unknown = vocabulary.ids.find(json_member_or<std::string>(model, "unk_token", ""));
+  if (unknown != vocabulary.ids.end()) tables.unknown_id = static_cast<int32_t>(unknown->second);
+
+  read_hf_post_processor(json_member(file, "post_processor"), tables);
+  check_ids(tables.prefix_ids, tables.vocabulary);
+  check_ids(tables.suffix_ids, tables.vocabulary);
+  return tables;
+}
+
+TokenizerTables read_named(const json& file, const std::string& name) {
+  try {
+    return read_sections(file);
+  } catch (const std::exception& error) {
+    throw std::runtime_error(name + ": " + error.what());
+  }
+}
+
+json read_merges_file(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) throw std::runtime_error(path + ": cannot be read");
+  json merges = json::array();
+  for (std::string line; std::getline(file, line);) {
+    if (line.ends_with('\r')) line.pop_back();
+    if (!line.empty()) merges.push_back(std::move(line));
+  }
+  return merges;
+}
+
+// The end of text is found as a whole, as the tokenizers that these files are made for do.
+json old_style_added_tokens(const json& config, const json& vocab) {
+  json added = json::array();
+  for (const auto& [id, entry] : json_member(config, "added_tokens_decoder").items()) {
+    added.push_back(entry);
+    added.back()["id"] = std::stoull(id);
+  }
+  const json& end = json_member(config, "eos_token");
+  const std::string text = end.is_string() ? end.get<std::string>() : "<|endoftext|>";
+  if (added.empty() && vocab.contains(text)) {
+    added.push_back({{"content", text}, {"id", vocab.at(text)}, {"special", true}});
+  }
+  return added;
+}
+
+// vocab.json and merges.txt say what GPT-2's own code doesn't: the rest of a tokenizer.json.
+json read_old_style(const std::filesystem::path& folder) {
+  const auto config_path = folder / "tokenizer_config.json";
+  const json config = std::filesystem::exists(config_path)
+                          ? read_json(config_path.string(), kMostFileBytes)
+                          : json::object();
+  json model = {{"type", "BPE"},
+                {"vocab", read_json((folder / "vocab.json").string(), kMostFileBytes)},
+                {"merges", read_merges_file((folder / "merges.txt").string())}};
+  const bool add_prefix_space = json_member_or(config, "add_prefix_space", false);
+  return {{"added_tokens", old_style_added_tokens(config, model.at("vocab"))},
+          {"pre_tokenizer", {{"type", "ByteLevel"}, {"add_prefix_space", add_prefix_space}}},
+          {"model", std::move(model)}};
+}
+
+}  // namespace
+
+std::runtime_error unsupported_tokenizer(const std::string& what) {
+  return std::runtime_error(
+      what +
+      " is not supported: only byte-level BPE is, as GPT-2, Llama 3, Qwen and "
+      "many others have it (WordPiece, Unigram and SentencePiece-style BPE "
+      "come later)");
+}
+
+TokenizerTables parse_hf_tokenizer(std::string_view text, const std::string& name) {
+  return read_named(parse_json(text, name), name);
+}
+
+TokenizerTables read_hf_tokenizer(const std::string& path) {
+  namespace fs = std::filesystem;
+  if (!fs::is_directory(path)) return read_named(read_json(path, kMostFileBytes), path);
+  const fs::path file = fs::path(path) / "tokenizer.json";
+  if (fs::exists(file)) return read_named(read_json(file.string(), kMostFileBytes), file.string());
+  try {
+    return read_named(read_old_style(path), path);
+  } catch (const nlohmann::json::exception& error) {
+    throw std::runtime_error(path + ": " + error.what());
+  }
+}
+
+bool has_hf_tokenizer(const std::string& folder) {
+  namespace fs = std::filesystem;
+  const fs::path at(folder);
+  return fs::exists(at / "tokenizer.json") ||
+         (fs::exists(at / "vocab.json") && fs::exists(at / "merges.txt"));
+}
+
+}  // namespace linnet::convert

@@ -1,0 +1,57 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "runtime/model/tokenizer_data.h"
+
+namespace linnet::convert {
+
+/// A merge of byte-pair encoding, as a list of them in a file gives it.
+struct MergeRule {
+  uint32_t left;
+  uint32_t right;
+  uint32_t rank;
+  uint32_t merged;
+};
+
+/// A tokenizer's tables, owned: what is written to a model file. See runtime/model/tokenizer_data.h
+/// for their meaning.
+struct TokenizerTables {
+  TokenizerKind kind = TokenizerKind::bytes;
+  uint32_t vocabulary = 0;
+  std::vector<uint32_t> token_offsets;
+  std::vector<uint8_t> token_bytes;
+  std::vector<uint32_t> tokens_by_bytes;
+  std::vector<uint32_t> merge_offsets;
+  std::vector<Merge> merges;
+  Normalizer normalizer = Normalizer::none;
+  std::vector<std::string> split_patterns;
+  bool add_prefix_space = false;
+  bool ignore_merges = false;
+  int32_t unknown_id = -1;
+  bool fuse_unknown = false;
+  std::vector<AddedToken> added_tokens;
+  std::vector<uint32_t> prefix_ids;
+  std::vector<uint32_t> suffix_ids;
+
+  /// The bytes of every id, in order; an id that stands for nothing has none.
+  void set_tokens(const std::vector<std::string>& bytes);
+
+  /// The ids that can be found by their bytes: all of `ids`, of which the first of several with the
+  /// same bytes is taken. Call it after set_tokens.
+  void set_findable(std::vector<uint32_t> ids);
+
+  /// Of several rules for the same pair the last is taken. Call it after set_tokens.
+  void set_merges(std::vector<MergeRule> rules);
+
+  std::string bytes_of(uint32_t id) const;
+
+  /// The tables as the runtime sees them; valid while these are unchanged. Throws std::bad_alloc.
+  TokenizerData view() const;
+};
+
+}  // namespace linnet::convert

@@ -1,0 +1,176 @@
+#include "tools/convert/weights.h"
+
+#include <algorithm>
+#include <charconv>
+#include <memory>
+#include <stdexcept>
+#include <utility>
+
+namespace linnet::convert {
+namespace {
+
+// Far above every model; products of two sizes stay in range of 64 bits.
+constexpr uint64_t kLargestSize = 1 << 24;
+constexpr int32_t kMostLayers = 1 << 16;
+
+/// Values in a row, which is all but dimension 0.
+uint64_t row_values(const Shape& shape) { return element_count({shape.begin() + 1, shape.end()}); }
+
+template <typename Sizes>
+std::vector<uint64_t> without_ones(const Sizes& shape) {
+  std::vector<uint64_t> kept;
+  for (auto size : shape) {
+    if (size != 1) kept.push_back(static_cast<uint64_t>(size));
+  }
+  return kept;
+}
+
+std::vector<float> read_whole(const Weight& weight) {
+  std::vector<float> values(element_count(weight.shape));
+  weight.rows(0, static_cast<uint64_t>(weight.size(0)), values);
+  return values;
+}
+
+/// Rows of a tensor whose stored shape differs from `shape` in dimensions of 1 only.
+RowProducer stored_rows(const Checkpoint& checkpoint, const std::string& name, const Shape& shape) {
+  const StoredTensor& stored = checkpoint.tensor(name);
+  const uint64_t stored_rows = stored.shape.empty() ? 1 : stored.shape[0];
+  if (stored_rows == static_cast<uint64_t>(shape[0])) {
+    return [&checkpoint, name](uint64_t first, uint64_t count, std::span<float> out) {
+      checkpoint.read_rows(name, first, count, out);
+    };
+  }
+  // A leading 1, as in RWKV's [1, 1, width]: dimension 0 of the file isn't ours.
+  return [&checkpoint, name, width = row_values(shape)](uint64_t first, uint64_t count,
+                                                        std::span<float> out) {
+    const std::vector<float> values = checkpoint.read(name);
+    std::copy_n(values.begin() + static_cast<ptrdiff_t>(first * width), count * width, out.begin());
+  };
+}
+
+}  // namespace
+
+std::string WeightReader::file_of(const std::string& name) const {
+  return checkpoint_.files().at(checkpoint_.tensor(name).file);
+}
+
+Weight WeightReader::operator()(const std::string& name, const Shape& shape) {
+  const StoredTensor& stored = checkpoint_.tensor(name);
+  if (without_ones(stored.shape) != without_ones(shape)) {
+    throw std::runtime_error(file_of(name) + ": tensor '" + name + "' should have the shape " +
+                             shape_text(shape) + ", found " + stored.shape_text());
+  }
+  used_.insert(name);
+  return {shape, stored_rows(checkpoint_, name, shape)};
+}
+
+Shape WeightReader::matrix_shape(const std::string& name) const {
+  const StoredTensor& stored = checkpoint_.tensor(name);
+  const auto is_size = [](uint64_t size) { return size > 0 && size <= kLargestSize; };
+  if (stored.shape.size() != 2 || !is_size(stored.shape[0]) || !is_size(stored.shape[1])) {
+    throw std::runtime_error(file_of(name) + ": tensor '" + name +
+                             "' should be a matrix, found the shape " + stored.shape_text());
+  }
+  return {static_cast<int32_t>(stored.shape[0]), static_cast<int32_t>(stored.shape[1])};
+}
+
+int32_t WeightReader::count_layers(const std::string& prefix) const {
+  int32_t layers = 0;
+  for (const auto& [name, stored] : checkpoint_.tensors()) {
+    if (!name.starts_with(prefix)) continue;
+    int32_t index = 0;
+    const char* const begin = name.data() + prefix.size();
+    const auto parsed = std::from_chars(begin, name.data() + name.size(), index);
+    if (parsed.ec == std::errc() && index >= layers && index < kMostLayers) layers = index + 1;
+  }
+  return layers;
+}
+
+void WeightReader::require_all_used(const std::function<bool(const std::string&)>& known) const {
+  size_t count = 0;
+  std::string example;
+  for (const auto& [name, stored] : checkpoint_.tensors()) {
+    if (used_.count(name) != 0 || known(name)) continue;
+    if (count++ == 0) example = name;
+  }
+  if (count == 0) return;
+  throw std::runtime_error(file_of(example) + ": " + std::to_string(count) +
+                           (count == 1 ? " tensor has" : " tensors have") +
+                           " no place in this architecture, which would run wrongly without: '" +
+                           example + "'" + (count == 1 ? "" : " and others"));
+}
+
+Weight constant(Shape shape, std::vector<float> values) {
+  if (element_count(shape) != values.size()) throw std::logic_error("constant: shape and values");
+  const uint64_t width = row_values(shape);
+  auto shared = std::make_shared<const std::vector<float>>(std::move(values));
+  return {std::move(shape), [shared, width](uint64_t first, uint64_t count, std::span<float> out) {
+            const auto start = shared->begin() + static_cast<ptrdiff_t>(first * width);
+            std::copy_n(start, count * width, out.begin());
+          }};
+}
+
+Weight mapped(Weight weight, std::function<float(float)> function) {
+  auto rows = [source = std::move(weight.rows), function = std::move(function)](
+                  uint64_t first, uint64_t count, std::span<float> out) {
+    source(first, count, out);
+    for (float& value : out) value = function(value);
+  };
+  return {std::move(weight.shape), std::move(rows)};
+}
+
+Weight reshaped(Weight weight, Shape shape) {
+  if (element_count(weight.shape) != element_count(shape)) {
+    throw std::logic_error("reshaped: " + shape_text(weight.shape) + " to " + shape_text(shape));
+  }
+  const uint64_t width = row_values(shape);
+  auto rows = [weight = std::move(weight), width](uint64_t first, uint64_t count,
+                                                  std::span<float> out) {
+    const std::vector<float> values = read_whole(weight);
+    std::copy_n(values.begin() + static_cast<ptrdiff_t>(first * width), count * width, out.begin());
+  };
+  return {std::move(shape), std::move(rows)};
+}
+
+Weight transposed(Weight weight) {
+  const Shape shape = {weight.size(1), weight.size(0)};
+  auto rows = [weight = std::move(weight)](uint64_t first, uint64_t count, std::span<float> out) {
+    const std::vector<float> values = read_whole(weight);
+    const auto height = static_cast<uint64_t>(weight.size(0));
+    const auto width = static_cast<uint64_t>(weight.size(1));
+    for (uint64_t r = 0; r < count; ++r) {
+      for (uint64_t c = 0; c < height; ++c) out[r * height + c] = values[c * width + first + r];
+    }
+  };
+  return {shape, std::move(rows)};
+}
+
+Weight row(Weight weight, int32_t index) {
+  const Shape shape(weight.shape.begin() + 1, weight.shape.end());
+  const uint64_t width = row_values(shape);
+  auto rows = [weight = std::move(weight), index, width](uint64_t first, uint64_t count,
+                                                         std::span<float> out) {
+    std::vector<float> values(row_values(weight.shape));
+    weight.rows(static_cast<uint64_t>(index), 1, values);
+    std::copy_n(values.begin() + static_cast<ptrdiff_t>(first * width), count * width, out.begin());
+  };
+  return {shape, std::move(rows)};
+}
+
+Weight permuted_rows(Weight weight, std::function<uint64_t(uint64_t)> source) {
+  const uint64_t width = row_values(weight.shape);
+  auto rows = [inner = std::move(weight.rows), source = std::move(source), width](
+                  uint64_t first, uint64_t count, std::span<float> out) {
+    // Neighbours that stay neighbours are read together.
+    for (uint64_t done = 0; done < count;) {
+      const uint64_t start = source(first + done);
+      uint64_t run = 1;
+      while (done + run < count && source(first + done + run) == start + run) ++run;
+      inner(start, run, out.subspan(done * width, run * width));
+      done += run;
+    }
+  };
+  return {std::move(weight.shape), std::move(rows)};
+}
+
+}  // namespace linnet::convert

@@ -1,0 +1,128 @@
+#include "tools/convert/writer.h"
+
+#include <algorithm>
+#include <bit>
+#include <map>
+#include <stdexcept>
+#include <utility>
+#include <vector>
+
+#include "tools/convert/formats/output_file.h"
+#include "tools/convert/passes/quantize.h"
+
+namespace linnet::convert {
+namespace {
+
+// Segments are little-endian, and written as they lie in memory.
+static_assert(std::endian::native == std::endian::little);
+
+constexpr uint64_t kBlockValues = uint64_t{1} << 20;
+
+class Writer {
+ public:
+  Writer(const Model& model, const std::string& path, const Progress& progress)
+      : model_(model), file_(path), progress_(progress) {}
+
+  uint64_t write() {
+    // The layout needs the header's size, which the layout's numbers don't change.
+    const uint64_t header_bytes = make_header(model_, lay_out(model_, 0)).size();
+    layout_ = lay_out(model_, header_bytes);
+    const std::vector<uint8_t> header = make_header(model_, layout_);
+    if (header.size() != header_bytes) throw std::logic_error("a header's size depends on offsets");
+
+    file_.write(std::as_bytes(std::span(header)));
+    file_.pad_to(kPageBytes);
+    for (size_t i = 0; i < model_.graph.tensors.size(); ++i) {
+      const Tensor& tensor = model_.graph.tensors[i];
+      if (tensor.storage == schema::Storage::weight) write_weight(tensor, layout_.tensors[i]);
+    }
+    if (model_.tokenizer) write_tokenizer(*model_.tokenizer);
+    file_.commit();
+    return layout_.file_bytes;
+  }
+
+ private:
+  template <typename T>
+  void write_values(std::span<const T> values) {
+    file_.write(std::as_bytes(values));
+    if (progress_) progress_(file_.position(), layout_.file_bytes);
+  }
+
+  template <typename T>
+  void write_table(const std::vector<T>& values, const schema::Segment& segment) {
+    start(segment);
+    write_values(std::span<const T>(values));
+  }
+
+  void start(const schema::Segment& segment) {
+    file_.pad_to(kSegmentAlignment);
+    if (file_.position() != segment.offset()) {
+      throw std::logic_error("a segment is not where the header says");
+    }
+  }
+
+  void write_weight(const Tensor& weight, const schema::Segment& segment) {
+    start(segment);
+    if (weight.role == WeightRole::scales) return write_scales(weight);
+    const auto rows = static_cast<uint64_t>(weight.shape[0]);
+    const uint64_t width = element_count({weight.shape.begin() + 1, weight.shape.end()});
+    const uint64_t block = std::clamp<uint64_t>(kBlockValues / width, 1, rows);
+    std::vector<float> values(block * width);
+    for (uint64_t first = 0; first < rows; first += block) {
+      const uint64_t count = std::min(block, rows - first);
+      const auto block_values = std::span(values).first(count * width);
+      weight.rows(first, count, block_values);
+      if (weight.type == schema::DataType::int8) {
+        write_int8(weight, first, width, block_values);
+      } else {
+        write_values(std::span<const float>(block_values));
+      }
+    }
+  }
+
+  void write_int8(const Tensor& weight, uint64_t first, uint64_t width,
+                  std::span<const float> values) {
+    std::vector<float>& scales = scales_[weight.scales];
+    std::vector<int8_t> quantized(values.size());
+    for (size_t at = 0; at < values.size(); at += width) {
+      float scale = 0;
+      if (!quantize_row(values.subspan(at, width), std::span(quantized).subspan(at, width),
+                        scale)) {
+        throw std::runtime_error("tensor '" + weight.name + "': row " +
+                                 std::to_string(first + at / width) +
+                                 " has a value that is not a finite number");
+      }
+      scales.push_back(scale);
+    }
+    write_values(std::span<const int8_t>(quantized));
+  }
+
+  /// Their weight comes before them, being the older tensor.
+  void write_scales(const Tensor& tensor) {
+    const auto index = static_cast<int32_t>(&tensor - model_.graph.tensors.data());
+    const std::vector<float> scales = std::exchange(scales_.at(index), {});
+    write_values(std::span<const float>(scales));
+  }
+
+  void write_tokenizer(const TokenizerTables& tables) {
+    write_table(tables.token_offsets, layout_.token_offsets);
+    write_table(tables.token_bytes, layout_.token_bytes);
+    write_table(tables.tokens_by_bytes, layout_.tokens_by_bytes);
+    write_table(tables.merge_offsets, layout_.merge_offsets);
+    write_table(tables.merges, layout_.merges);
+  }
+
+  const Model& model_;
+  OutputFile file_;
+  const Progress& progress_;
+  Layout layout_;
+  std::map<int32_t, std::vector<float>> scales_;  // by the tensor that takes them
+};
+
+}  // namespace
+
+uint64_t write_model(const Model& model, const std::string& path, const Progress& progress) {
+  return Writer(model, path, progress).write();
+}
+
+}  // namespace linnet::convert
