@@ -1,0 +1,84 @@
+// linnet convert: a checkpoint to a .linnet file.
+#include "tools/convert/convert.h"
+
+#include <chrono>
+#include <cstdio>
+#include <memory>
+#include <stdexcept>
+#include <string>
+
+#include "tools/convert/models/family.h"
+#include "tools/linnet/command.h"
+#include "tools/linnet/progress_line.h"
+#include "tools/linnet/text_format.h"
+
+namespace linnet::cli {
+namespace {
+
+struct Options {
+  convert::ConvertOptions conversion;
+  bool list = false;
+  bool quiet = false;
+};
+
+int list_families() {
+  for (const auto& family : convert::families()) {
+    std::printf("%-16s %s\n", family.name, family.checkpoints);
+  }
+  return 0;
+}
+
+int convert_checkpoint(convert::ConvertOptions options, bool quiet) {
+  using Clock = std::chrono::steady_clock;
+  if (options.checkpoint.empty() || options.output.empty()) {
+    throw std::runtime_error("wanted a checkpoint and where the model goes: " +
+                             std::string("linnet convert CHECKPOINT -o MODEL.linnet"));
+  }
+  const Clock::time_point begin = Clock::now();
+  ProgressLine line("Converting");
+  options.progress = [&line](uint64_t done, uint64_t total) {
+    line.update(total == 0 ? 0 : static_cast<double>(done) / static_cast<double>(total),
+                format_bytes(done) + " of " + format_bytes(total));
+  };
+  const convert::ConvertReport report = convert::convert(options);
+  line.clear();
+  const double seconds = std::chrono::duration<double>(Clock::now() - begin).count();
+  if (quiet) return 0;
+  std::printf("%s: %s, %s parameters, %s, %s weights, in %.1f s\n", options.output.c_str(),
+              report.architecture.c_str(), format_count(report.parameters).c_str(),
+              format_bytes(report.file_bytes).c_str(), options.weights.c_str(), seconds);
+  if (report.tokenizer.empty()) {
+    std::fprintf(stderr,
+                 "note: the checkpoint has no tokenizer, so the model takes ids but no text; "
+                 "--tokenizer FILE adds one\n");
+  }
+  return 0;
+}
+
+}  // namespace
+
+Command add_convert(CLI::App& app) {
+  auto options = std::make_shared<Options>();
+  CLI::App* command = app.add_subcommand("convert", "Turn a checkpoint into a .linnet file");
+  auto& conversion = options->conversion;
+  command->add_option("checkpoint", conversion.checkpoint,
+                      "A Hugging Face folder, or a .safetensors or .pth file");
+  command->add_option("-o,--output", conversion.output, "The .linnet file to write");
+  command->add_option("--weights", conversion.weights, "f32, or int8: a quarter of the size")
+      ->check(CLI::IsMember({"f32", "int8"}))
+      ->capture_default_str();
+  command->add_option("--tokenizer", conversion.vocabulary,
+                      "A tokenizer.json or rwkv_vocab_*.txt [the checkpoint's own]");
+  command->add_flag("--list", options->list, "List the architectures that can be converted");
+  command->add_flag("--quiet,-q", options->quiet, "Print nothing when all went well");
+  command->footer(
+      "Reads tensor by tensor, so that memory stays near the largest tensor. A model file is\n"
+      "written whole or not at all.\n\n"
+      "Example: linnet convert path/to/Qwen3.5-0.8B -o model.linnet --weights int8");
+  return {command, [options] {
+            return options->list ? list_families()
+                                 : convert_checkpoint(options->conversion, options->quiet);
+          }};
+}
+
+}  // namespace linnet::cli
