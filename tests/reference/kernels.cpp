@@ -1,0 +1,257 @@
+#include "tests/reference/kernels.h"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <numbers>
+
+namespace linnet::reference {
+
+using kernels::ConstRows;
+using kernels::MutableRows;
+
+namespace {
+
+double sigmoid(double x) { return 1 / (1 + std::exp(-x)); }
+double gelu(double x) { return 0.5 * x * std::erfc(-x / std::numbers::sqrt2); }
+double gelu_tanh(double x) {
+  return 0.5 * x * (1 + std::tanh(std::sqrt(2 / std::numbers::pi) * (x + 0.044715 * x * x * x)));
+}
+
+}  // namespace
+
+double activate(Activation activation, double x) {
+  const double positive = std::max(x, 0.0);
+  switch (activation) {
+    case Activation::none:
+      return x;
+    case Activation::relu:
+      return positive;
+    case Activation::squared_relu:
+      return positive * positive;
+    case Activation::silu:
+      return x * sigmoid(x);
+    case Activation::gelu:
+      return gelu(x);
+    case Activation::gelu_tanh:
+      return gelu_tanh(x);
+    case Activation::sigmoid:
+      return sigmoid(x);
+    case Activation::tanh:
+      return std::tanh(x);
+  }
+  return NAN;
+}
+
+double apply(ElementwiseFunction function, double x, double operand) {
+  switch (function) {
+    case ElementwiseFunction::add:
+      return x + operand;
+    case ElementwiseFunction::subtract:
+      return x - operand;
+    case ElementwiseFunction::subtract_from:
+      return operand - x;
+    case ElementwiseFunction::multiply:
+      return x * operand;
+    case ElementwiseFunction::negate:
+      return -x;
+    case ElementwiseFunction::exp:
+      return std::exp(x);
+    case ElementwiseFunction::sigmoid:
+      return sigmoid(x);
+    case ElementwiseFunction::tanh:
+      return std::tanh(x);
+    case ElementwiseFunction::softplus:
+      return x > 20 ? x : std::log1p(std::exp(x));
+    case ElementwiseFunction::silu:
+      return x * sigmoid(x);
+    case ElementwiseFunction::relu:
+      return std::max(x, 0.0);
+    case ElementwiseFunction::square:
+      return x * x;
+    case ElementwiseFunction::gelu:
+      return gelu(x);
+    case ElementwiseFunction::gelu_tanh:
+      return gelu_tanh(x);
+    case ElementwiseFunction::log_sigmoid:
+      return -std::log1p(std::exp(-x));
+    case ElementwiseFunction::elu:
+      return x > 0 ? x : std::expm1(x);
+    case ElementwiseFunction::multiply_silu:
+      return x * operand * sigmoid(operand);
+    case ElementwiseFunction::multiply_sigmoid:
+      return x * sigmoid(operand);
+  }
+  return NAN;
+}
+
+void elementwise(size_t rows, size_t width, ConstRows x,
+                 std::span<const kernels::ElementwiseStep> steps, MutableRows y) {
+  for (size_t r = 0; r < rows; ++r) {
+    for (size_t c = 0; c < width; ++c) {
+      double value = x[r][c];
+      for (const kernels::ElementwiseStep& step : steps) {
+        const float operand = step.operand ? step.operand[r][c / step.group] : step.scalar;
+        value = apply(step.function, value, operand);
+      }
+      y[r][c] = static_cast<float>(value);
+    }
+  }
+}
+
+void group_sum(size_t rows, size_t groups, size_t width, ConstRows x, MutableRows y) {
+  for (size_t r = 0; r < rows; ++r) {
+    for (size_t g = 0; g < groups; ++g) {
+      double sum = 0;
+      for (size_t c = 0; c < width; ++c) sum += x[r][g * width + c];
+      y[r][g] = static_cast<float>(sum);
+    }
+  }
+}
+
+void norm(const kernels::NormArguments& a) {
+  const auto width = static_cast<double>(a.width);
+  for (size_t r = 0; r < a.rows; ++r) {
+    for (size_t g = 0; g < a.groups; ++g) {
+      const float* x = a.x[r] + g * a.width;
+      double mean = 0;
+      if (a.kind == NormKind::layer) {
+        for (size_t c = 0; c < a.width; ++c) mean += x[c] / width;
+      }
+      double squares = 0;
+      for (size_t c = 0; c < a.width; ++c) squares += (x[c] - mean) * (x[c] - mean);
+      const double epsilon = a.epsilon;
+      double divisor = 0;
+      switch (a.kind) {
+        case NormKind::layer:
+        case NormKind::rms:
+          divisor = std::sqrt(squares / width + epsilon);
+          break;
+        case NormKind::l2:
+          divisor = std::sqrt(squares + epsilon);
+          break;
+        case NormKind::l2_clamped:
+          divisor = std::max(std::sqrt(squares), epsilon);
+          break;
+      }
+      const size_t shared = a.per_group ? g * a.width : 0;
+      for (size_t c = 0; c < a.width; ++c) {
+        double value = (x[c] - mean) / divisor;
+        if (a.weight != nullptr) value *= a.weight[shared + c];
+        if (a.bias != nullptr) value += a.bias[shared + c];
+        a.y[r][g * a.width + c] = static_cast<float>(value);
+      }
+    }
+  }
+}
+
+void token_shift(const kernels::TokenShiftArguments& a, size_t width) {
+  for (size_t c = 0; c < width; ++c) {
+    for (size_t t = 0; t < a.tokens; ++t) {
+      const double x = a.x[t][c];
+      const double previous = t == 0 ? a.last[c] : a.x[t - 1][c];
+      for (size_t i = 0; i < a.mixes.size(); ++i) {
+        a.outputs[i][t][c] = static_cast<float>(x + (previous - x) * a.mixes[i][c]);
+      }
+    }
+    if (a.tokens > 0) a.last[c] = a.x[a.tokens - 1][c];
+  }
+}
+
+void causal_conv(const kernels::CausalConvArguments& a, size_t width) {
+  const size_t past = a.kernel - 1;
+  for (size_t c = 0; c < width; ++c) {
+    std::vector<float> stream;
+    for (size_t j = 0; j < past; ++j) stream.push_back(a.tail[j][c]);
+    for (size_t t = 0; t < a.tokens; ++t) stream.push_back(a.x[t][c]);
+    for (size_t t = 0; t < a.tokens; ++t) {
+      double sum = a.bias != nullptr ? a.bias[c] : 0.0f;
+      for (size_t j = 0; j < a.kernel; ++j) {
+        sum += static_cast<double>(a.weight[j][c]) * stream[t + j];
+      }
+      a.y[t][c] = static_cast<float>(activate(a.activation, sum));
+    }
+    for (size_t j = 0; j < past; ++j) a.tail[j][c] = stream[a.tokens + j];
+  }
+}
+
+void rotary_table(uint64_t position, size_t tokens, const float* frequencies, size_t pairs,
+                  float scale, float* cosines, float* sines) {
+  for (size_t t = 0; t < tokens; ++t) {
+    for (size_t i = 0; i < pairs; ++i) {
+      const double angle = static_cast<double>(position + t) * frequencies[i];
+      cosines[t * pairs + i] = static_cast<float>(scale * std::cos(angle));
+      sines[t * pairs + i] = static_cast<float>(scale * std::sin(angle));
+    }
+  }
+}
+
+void rotary(const kernels::RotaryArguments& a) {
+  for (size_t t = 0; t < a.tokens; ++t) {
+    for (size_t h = 0; h < a.heads; ++h) {
+      const std::vector<float> x(a.x[t] + h * a.head_dim, a.x[t] + (h + 1) * a.head_dim);
+      float* y = a.y[t] + h * a.head_dim;
+      std::copy(x.begin(), x.end(), y);
+      for (size_t i = 0; i < a.pairs; ++i) {
+        const bool halves = a.style == RotaryStyle::halves;
+        const size_t first = halves ? i : 2 * i;
+        const size_t second = halves ? i + a.pairs : 2 * i + 1;
+        const double cosine = a.cosines[t * a.pairs + i];
+        const double sine = a.sines[t * a.pairs + i];
+        y[first] = static_cast<float>(x[first] * cosine - x[second] * sine);
+        y[second] = static_cast<float>(x[second] * cosine + x[first] * sine);
+      }
+    }
+  }
+}
+
+void softmax_attention(const kernels::SoftmaxAttentionHead& a) {
+  for (size_t t = 0; t < a.tokens; ++t) {
+    const uint64_t now = a.position + t;
+    std::copy_n(a.key[t], a.head_dim, a.key_ring[now % a.capacity]);
+    std::copy_n(a.value[t], a.value_dim, a.value_ring[now % a.capacity]);
+    const uint64_t seen = std::min<uint64_t>(now + 1, a.capacity);
+    for (size_t h = 0; h < a.queries_per_head; ++h) {
+      const float* q = a.query[t] + h * a.head_dim;
+      std::vector<double> scores;
+      for (uint64_t n = now + 1 - seen; n <= now; ++n) {
+        double dot = 0;
+        for (size_t c = 0; c < a.head_dim; ++c) {
+          dot += static_cast<double>(q[c]) * a.key_ring[n % a.capacity][c];
+        }
+        scores.push_back(a.scale * dot);
+      }
+      const double maximum = *std::max_element(scores.begin(), scores.end());
+      double sum = 0;
+      for (double& score : scores) sum += score = std::exp(score - maximum);
+      for (size_t c = 0; c < a.value_dim; ++c) {
+        double o = 0;
+        for (uint64_t i = 0; i < seen; ++i) {
+          const uint64_t n = now + 1 - seen + i;
+          o += scores[i] / sum * a.value_ring[n % a.capacity][c];
+        }
+        a.output[t][h * a.value_dim + c] = static_cast<float>(o);
+      }
+    }
+  }
+}
+
+float half_to_float(uint16_t bits) {
+  const int exponent = (bits >> 10) & 31;
+  const int fraction = bits & 1023;
+  double value = 0;
+  if (exponent == 31) {
+    value = fraction == 0 ? HUGE_VAL : NAN;
+  } else if (exponent == 0) {
+    value = std::ldexp(fraction, -24);
+  } else {
+    value = std::ldexp(1024 + fraction, exponent - 25);
+  }
+  return static_cast<float>((bits >> 15) != 0 ? -value : value);
+}
+
+float bfloat16_to_float(uint16_t bits) {
+  return std::bit_cast<float>(static_cast<uint32_t>(bits) << 16);
+}
+
+}  // namespace linnet::reference

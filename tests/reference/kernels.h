@@ -1,0 +1,46 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "runtime/kernels/elementwise.h"
+#include "runtime/kernels/fast_weight.h"
+#include "runtime/kernels/norm.h"
+#include "runtime/kernels/rotary.h"
+#include "runtime/kernels/softmax_attention.h"
+#include "runtime/kernels/time_mix.h"
+
+// Plain forms of the kernels in runtime/kernels: loops that follow the formulas to the letter, in
+// double precision, with no thought of speed. They take the same arguments, so that a test runs
+// both.
+namespace linnet::reference {
+
+double activate(Activation activation, double x);
+double apply(ElementwiseFunction function, double x, double operand);
+
+void elementwise(size_t rows, size_t width, kernels::ConstRows x,
+                 std::span<const kernels::ElementwiseStep> steps, kernels::MutableRows y);
+void group_sum(size_t rows, size_t groups, size_t width, kernels::ConstRows x,
+               kernels::MutableRows y);
+void norm(const kernels::NormArguments& arguments);
+void token_shift(const kernels::TokenShiftArguments& arguments, size_t width);
+void causal_conv(const kernels::CausalConvArguments& arguments, size_t width);
+void rotary_table(uint64_t position, size_t tokens, const float* frequencies, size_t pairs,
+                  float scale, float* cosines, float* sines);
+void rotary(const kernels::RotaryArguments& arguments);
+
+/// All value columns of a head.
+void fast_weight(const kernels::FastWeightHead& head);
+void fast_weight_normalizer(const kernels::FastWeightHead& head, float* z, float epsilon,
+                            float query_epsilon, float* factor);
+
+/// Token by token: writes the token to the ring, then reads all that it sees from there.
+void softmax_attention(const kernels::SoftmaxAttentionHead& a);
+
+/// The value of a half-precision float, given its bits.
+float half_to_float(uint16_t bits);
+float bfloat16_to_float(uint16_t bits);
+
+}  // namespace linnet::reference

@@ -1,0 +1,117 @@
+// Counts every allocation of the process, XNNPACK's and pthreadpool's included, by standing in for
+// the C library's allocator. Not under sanitizers, which do the same.
+
+#include <doctest/doctest.h>
+
+#include <atomic>
+#include <cerrno>
+#include <cstddef>
+#include <linnet/linnet.hpp>
+#include <vector>
+
+#include "tests/golden/golden_model.h"
+
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define LINNET_SANITIZED
+#endif
+#endif
+#if defined(__SANITIZE_ADDRESS__)
+#define LINNET_SANITIZED
+#endif
+
+#if defined(__GLIBC__) && !defined(LINNET_SANITIZED)
+
+namespace {
+
+std::atomic<size_t> allocations = 0;
+
+}  // namespace
+
+extern "C" {
+
+void* __libc_malloc(size_t size);
+void* __libc_calloc(size_t count, size_t size);
+void* __libc_realloc(void* memory, size_t size);
+void* __libc_memalign(size_t alignment, size_t size);
+
+// The C library names the parameters in its own way.
+// NOLINTBEGIN(readability-inconsistent-declaration-parameter-name)
+
+void* malloc(size_t size) {
+  ++allocations;
+  return __libc_malloc(size);
+}
+
+void* calloc(size_t count, size_t size) {
+  ++allocations;
+  return __libc_calloc(count, size);
+}
+
+void* realloc(void* memory, size_t size) {
+  ++allocations;
+  return __libc_realloc(memory, size);
+}
+
+void* memalign(size_t alignment, size_t size) {
+  ++allocations;
+  return __libc_memalign(alignment, size);
+}
+
+void* aligned_alloc(size_t alignment, size_t size) { return memalign(alignment, size); }
+
+int posix_memalign(void** out, size_t alignment, size_t size) {
+  *out = memalign(alignment, size);
+  return *out != nullptr ? 0 : ENOMEM;
+}
+
+// NOLINTEND(readability-inconsistent-declaration-parameter-name)
+
+}  // extern "C"
+
+namespace {
+
+using linnet::Session;
+using linnet::test::GoldenModel;
+
+size_t allocations_while_running(const GoldenModel& golden, uint32_t threads) {
+  linnet_session_options options = linnet_session_options_defaults();
+  options.threads = threads;
+  options.chunk = 16;
+  Session session;
+  REQUIRE(session.open(golden.model(), options).ok());
+  std::vector<float> logits(golden.vocabulary());
+  const std::span<const int32_t> tokens = golden.tokens();
+  const size_t before = allocations;
+  bool is_ok = session.run(tokens, logits.data()).ok();  // three chunks
+  is_ok = session.run(tokens.first(5), logits.data()).ok() && is_ok;
+  for (const int32_t token : tokens) is_ok = session.run({&token, 1}, logits.data()).ok() && is_ok;
+  is_ok = session.run(tokens).ok() && is_ok;
+  linnet_session_reset(session.get());
+  const size_t after = allocations;
+  CHECK(is_ok);
+  return after - before;
+}
+
+}  // namespace
+
+TEST_CASE("the counter sees allocations") {
+  const size_t before = allocations;
+  std::vector<char> memory(1000);
+  CHECK(memory.size() == 1000);
+  CHECK(allocations > before);
+}
+
+TEST_CASE("nothing allocates between session open and close") {
+  for (const char* folder : {"golden/hf/qwen3_5_text", "golden/ref/rwkv7_pth"}) {
+    for (const char* weights : {"f32", "int8"}) {
+      const GoldenModel golden(folder, weights);
+      CAPTURE(folder);
+      CAPTURE(weights);
+      CHECK(allocations_while_running(golden, 1) == 0);
+      CHECK(allocations_while_running(golden, 2) == 0);
+    }
+  }
+}
+
+#endif

@@ -1,0 +1,44 @@
+#include "tools/convert/models/config.h"
+
+#include <doctest/doctest.h>
+
+#include "tests/unit/temp_folder.h"
+
+namespace linnet::convert {
+namespace {
+
+Config config(const char* text) { return {nlohmann::json::parse(text), "config.json"}; }
+
+TEST_CASE("entries are read with defaults, and null counts as absent") {
+  const Config c = config(R"({"size": 4, "none": null, "eps": 1e-6, "on": true, "name": "x",
+                              "names": ["a", "b"], "sizes": [1, 2], "inner": {"size": 5}})");
+  CHECK(c.size("size") == 4);
+  CHECK(c.size("none", 7) == 7);
+  CHECK(c.number("eps") == 1e-6);
+  CHECK(c.number("size") == 4);
+  CHECK(c.flag("on", false));
+  CHECK(c.text("name", "") == "x");
+  CHECK(c.texts("names") == std::vector<std::string>{"a", "b"});
+  CHECK(c.sizes("sizes") == std::vector<int32_t>{1, 2});
+  CHECK(c.object("inner").size("size") == 5);
+  CHECK(c.object("absent").size("size", 6) == 6);
+  CHECK_FALSE(c.has("none"));
+}
+
+TEST_CASE("an entry of the wrong kind is named, with what was found") {
+  CHECK_FAILS_WITH(config(R"({"n": "abc"})").size("n"),
+                   "config.json: 'n' should be a whole number from 1 to 16777216, found \"abc\"");
+  for (const char* bad : {R"({"n": 0})", R"({"n": -1})", R"({"n": 2.5})", R"({"n": 99999999})",
+                          R"({"n": 18446744073709551615})", R"({})"}) {
+    CHECK_FAILS_WITH(config(bad).size("n"), "'n'");
+  }
+  CHECK_FAILS_WITH(config(R"({"n": 1})").flag("n", true), "true or false");
+  CHECK_FAILS_WITH(config(R"({"n": [1, "a"]})").sizes("n"), "a list of sizes");
+  CHECK_FAILS_WITH(config(R"({"n": 1})").object("n"), "config.json: n: should be a JSON object");
+  CHECK_FAILS_WITH(config(R"({"act": "gelu"})").require_one_of("act", {"silu", "swish"}),
+                   "one of 'silu', 'swish', found \"gelu\"");
+  CHECK_FAILS_WITH(config("{}").product("a", 1 << 20, "b", 1 << 20), "'a' times 'b'");
+}
+
+}  // namespace
+}  // namespace linnet::convert
