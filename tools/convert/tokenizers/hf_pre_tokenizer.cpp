@@ -64,7 +64,7 @@ bool read_step(const json& section, TokenizerTables& tables) {
     tables.split_patterns.push_back(split_pattern(section));
   } else if (type == "Digits") {
     const bool individual = json_member_or(section, "individual_digits", false);
-    tables.split_patterns.push_back(individual ? R"(\p{N})" : R"(\p{N}+)");
+    tables.split_patterns.emplace_back(individual ? R"(\p{N})" : R"(\p{N}+)");
   } else if (type == "Punctuation") {
     tables.split_patterns.push_back(with_behavior(kPunctuation, section));
   } else {

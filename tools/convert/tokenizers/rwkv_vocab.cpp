@@ -61,7 +61,7 @@ TokenizerTables parse_rwkv_vocab(std::string_view text, const std::string& name)
   tables.set_tokens(tokens);
   std::vector<uint32_t> ids;
   for (uint32_t id = 0; id < tables.vocabulary; ++id) ids.push_back(id);
-  tables.set_findable(std::move(ids));
+  tables.set_findable(ids);
   return tables;
 }
 

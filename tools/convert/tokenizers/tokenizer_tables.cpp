@@ -32,7 +32,7 @@ void TokenizerTables::set_tokens(const std::vector<std::string>& bytes) {
   }
 }
 
-void TokenizerTables::set_findable(std::vector<uint32_t> ids) {
+void TokenizerTables::set_findable(const std::vector<uint32_t>& ids) {
   std::vector<std::pair<std::string, uint32_t>> found;
   found.reserve(ids.size());
   for (const uint32_t id : ids) {

@@ -43,7 +43,7 @@ struct TokenizerTables {
 
   /// The ids that can be found by their bytes: all of `ids`, of which the first of several with the
   /// same bytes is taken. Call it after set_tokens.
-  void set_findable(std::vector<uint32_t> ids);
+  void set_findable(const std::vector<uint32_t>& ids);
 
   /// Of several rules for the same pair the last is taken. Call it after set_tokens.
   void set_merges(std::vector<MergeRule> rules);
