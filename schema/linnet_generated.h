@@ -20,70 +20,99 @@ struct Segment;
 
 struct Symbol;
 struct SymbolBuilder;
+struct SymbolT;
 
 struct Tensor;
 struct TensorBuilder;
+struct TensorT;
 
 struct Linear;
 struct LinearBuilder;
+struct LinearT;
 
 struct Embedding;
 struct EmbeddingBuilder;
+struct EmbeddingT;
 
 struct Quantize;
 struct QuantizeBuilder;
+struct QuantizeT;
 
 struct LastRows;
 struct LastRowsBuilder;
+struct LastRowsT;
 
 struct Norm;
 struct NormBuilder;
+struct NormT;
 
 struct ElementwiseStep;
 
 struct Elementwise;
 struct ElementwiseBuilder;
+struct ElementwiseT;
 
 struct GroupSum;
 struct GroupSumBuilder;
+struct GroupSumT;
 
 struct TokenShift;
 struct TokenShiftBuilder;
+struct TokenShiftT;
 
 struct CausalConv;
 struct CausalConvBuilder;
+struct CausalConvT;
 
 struct Rotary;
 struct RotaryBuilder;
+struct RotaryT;
 
 struct SoftmaxAttention;
 struct SoftmaxAttentionBuilder;
+struct SoftmaxAttentionT;
 
 struct FastWeight;
 struct FastWeightBuilder;
+struct FastWeightT;
 
 struct Operator;
 struct OperatorBuilder;
+struct OperatorT;
 
 struct EntryPoint;
 struct EntryPointBuilder;
+struct EntryPointT;
 
 struct AddedToken;
 
 struct Tokenizer;
 struct TokenizerBuilder;
+struct TokenizerT;
 
 struct Generation;
 struct GenerationBuilder;
+struct GenerationT;
 
 struct Metadata;
 struct MetadataBuilder;
+struct MetadataT;
 
 struct QualityFigure;
 struct QualityFigureBuilder;
+struct QualityFigureT;
+
+struct PackedMatrix;
+struct PackedMatrixBuilder;
+struct PackedMatrixT;
+
+struct PackedSection;
+struct PackedSectionBuilder;
+struct PackedSectionT;
 
 struct Model;
 struct ModelBuilder;
+struct ModelT;
 
 enum class DataType : uint8_t {
   f32 = 0,
@@ -596,6 +625,186 @@ template<> struct AttributesTraits<linnet::schema::FastWeight> {
   static const Attributes enum_value = Attributes::FastWeight;
 };
 
+template<typename T> struct AttributesUnionTraits {
+  static const Attributes enum_value = Attributes::NONE;
+};
+
+template<> struct AttributesUnionTraits<linnet::schema::LinearT> {
+  static const Attributes enum_value = Attributes::Linear;
+};
+
+template<> struct AttributesUnionTraits<linnet::schema::EmbeddingT> {
+  static const Attributes enum_value = Attributes::Embedding;
+};
+
+template<> struct AttributesUnionTraits<linnet::schema::QuantizeT> {
+  static const Attributes enum_value = Attributes::Quantize;
+};
+
+template<> struct AttributesUnionTraits<linnet::schema::LastRowsT> {
+  static const Attributes enum_value = Attributes::LastRows;
+};
+
+template<> struct AttributesUnionTraits<linnet::schema::NormT> {
+  static const Attributes enum_value = Attributes::Norm;
+};
+
+template<> struct AttributesUnionTraits<linnet::schema::ElementwiseT> {
+  static const Attributes enum_value = Attributes::Elementwise;
+};
+
+template<> struct AttributesUnionTraits<linnet::schema::GroupSumT> {
+  static const Attributes enum_value = Attributes::GroupSum;
+};
+
+template<> struct AttributesUnionTraits<linnet::schema::TokenShiftT> {
+  static const Attributes enum_value = Attributes::TokenShift;
+};
+
+template<> struct AttributesUnionTraits<linnet::schema::CausalConvT> {
+  static const Attributes enum_value = Attributes::CausalConv;
+};
+
+template<> struct AttributesUnionTraits<linnet::schema::RotaryT> {
+  static const Attributes enum_value = Attributes::Rotary;
+};
+
+template<> struct AttributesUnionTraits<linnet::schema::SoftmaxAttentionT> {
+  static const Attributes enum_value = Attributes::SoftmaxAttention;
+};
+
+template<> struct AttributesUnionTraits<linnet::schema::FastWeightT> {
+  static const Attributes enum_value = Attributes::FastWeight;
+};
+
+struct AttributesUnion {
+  Attributes type;
+  void *value;
+
+  AttributesUnion() : type(Attributes::NONE), value(nullptr) {}
+  AttributesUnion(AttributesUnion&& u) FLATBUFFERS_NOEXCEPT :
+    type(Attributes::NONE), value(nullptr)
+    { std::swap(type, u.type); std::swap(value, u.value); }
+  AttributesUnion(const AttributesUnion &);
+  AttributesUnion &operator=(const AttributesUnion &u)
+    { AttributesUnion t(u); std::swap(type, t.type); std::swap(value, t.value); return *this; }
+  AttributesUnion &operator=(AttributesUnion &&u) FLATBUFFERS_NOEXCEPT
+    { std::swap(type, u.type); std::swap(value, u.value); return *this; }
+  ~AttributesUnion() { Reset(); }
+
+  void Reset();
+
+  template <typename T>
+  void Set(T&& val) {
+    typedef typename std::remove_reference<T>::type RT;
+    Reset();
+    type = AttributesUnionTraits<RT>::enum_value;
+    if (type != Attributes::NONE) {
+      value = new RT(std::forward<T>(val));
+    }
+  }
+
+  static void *UnPack(const void *obj, Attributes type, const ::flatbuffers::resolver_function_t *resolver);
+  ::flatbuffers::Offset<void> Pack(::flatbuffers::FlatBufferBuilder &_fbb, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr) const;
+
+  linnet::schema::LinearT *AsLinear() {
+    return type == Attributes::Linear ?
+      reinterpret_cast<linnet::schema::LinearT *>(value) : nullptr;
+  }
+  const linnet::schema::LinearT *AsLinear() const {
+    return type == Attributes::Linear ?
+      reinterpret_cast<const linnet::schema::LinearT *>(value) : nullptr;
+  }
+  linnet::schema::EmbeddingT *AsEmbedding() {
+    return type == Attributes::Embedding ?
+      reinterpret_cast<linnet::schema::EmbeddingT *>(value) : nullptr;
+  }
+  const linnet::schema::EmbeddingT *AsEmbedding() const {
+    return type == Attributes::Embedding ?
+      reinterpret_cast<const linnet::schema::EmbeddingT *>(value) : nullptr;
+  }
+  linnet::schema::QuantizeT *AsQuantize() {
+    return type == Attributes::Quantize ?
+      reinterpret_cast<linnet::schema::QuantizeT *>(value) : nullptr;
+  }
+  const linnet::schema::QuantizeT *AsQuantize() const {
+    return type == Attributes::Quantize ?
+      reinterpret_cast<const linnet::schema::QuantizeT *>(value) : nullptr;
+  }
+  linnet::schema::LastRowsT *AsLastRows() {
+    return type == Attributes::LastRows ?
+      reinterpret_cast<linnet::schema::LastRowsT *>(value) : nullptr;
+  }
+  const linnet::schema::LastRowsT *AsLastRows() const {
+    return type == Attributes::LastRows ?
+      reinterpret_cast<const linnet::schema::LastRowsT *>(value) : nullptr;
+  }
+  linnet::schema::NormT *AsNorm() {
+    return type == Attributes::Norm ?
+      reinterpret_cast<linnet::schema::NormT *>(value) : nullptr;
+  }
+  const linnet::schema::NormT *AsNorm() const {
+    return type == Attributes::Norm ?
+      reinterpret_cast<const linnet::schema::NormT *>(value) : nullptr;
+  }
+  linnet::schema::ElementwiseT *AsElementwise() {
+    return type == Attributes::Elementwise ?
+      reinterpret_cast<linnet::schema::ElementwiseT *>(value) : nullptr;
+  }
+  const linnet::schema::ElementwiseT *AsElementwise() const {
+    return type == Attributes::Elementwise ?
+      reinterpret_cast<const linnet::schema::ElementwiseT *>(value) : nullptr;
+  }
+  linnet::schema::GroupSumT *AsGroupSum() {
+    return type == Attributes::GroupSum ?
+      reinterpret_cast<linnet::schema::GroupSumT *>(value) : nullptr;
+  }
+  const linnet::schema::GroupSumT *AsGroupSum() const {
+    return type == Attributes::GroupSum ?
+      reinterpret_cast<const linnet::schema::GroupSumT *>(value) : nullptr;
+  }
+  linnet::schema::TokenShiftT *AsTokenShift() {
+    return type == Attributes::TokenShift ?
+      reinterpret_cast<linnet::schema::TokenShiftT *>(value) : nullptr;
+  }
+  const linnet::schema::TokenShiftT *AsTokenShift() const {
+    return type == Attributes::TokenShift ?
+      reinterpret_cast<const linnet::schema::TokenShiftT *>(value) : nullptr;
+  }
+  linnet::schema::CausalConvT *AsCausalConv() {
+    return type == Attributes::CausalConv ?
+      reinterpret_cast<linnet::schema::CausalConvT *>(value) : nullptr;
+  }
+  const linnet::schema::CausalConvT *AsCausalConv() const {
+    return type == Attributes::CausalConv ?
+      reinterpret_cast<const linnet::schema::CausalConvT *>(value) : nullptr;
+  }
+  linnet::schema::RotaryT *AsRotary() {
+    return type == Attributes::Rotary ?
+      reinterpret_cast<linnet::schema::RotaryT *>(value) : nullptr;
+  }
+  const linnet::schema::RotaryT *AsRotary() const {
+    return type == Attributes::Rotary ?
+      reinterpret_cast<const linnet::schema::RotaryT *>(value) : nullptr;
+  }
+  linnet::schema::SoftmaxAttentionT *AsSoftmaxAttention() {
+    return type == Attributes::SoftmaxAttention ?
+      reinterpret_cast<linnet::schema::SoftmaxAttentionT *>(value) : nullptr;
+  }
+  const linnet::schema::SoftmaxAttentionT *AsSoftmaxAttention() const {
+    return type == Attributes::SoftmaxAttention ?
+      reinterpret_cast<const linnet::schema::SoftmaxAttentionT *>(value) : nullptr;
+  }
+  linnet::schema::FastWeightT *AsFastWeight() {
+    return type == Attributes::FastWeight ?
+      reinterpret_cast<linnet::schema::FastWeightT *>(value) : nullptr;
+  }
+  const linnet::schema::FastWeightT *AsFastWeight() const {
+    return type == Attributes::FastWeight ?
+      reinterpret_cast<const linnet::schema::FastWeightT *>(value) : nullptr;
+  }
+};
+
 bool VerifyAttributes(::flatbuffers::Verifier &verifier, const void *obj, Attributes type);
 bool VerifyAttributesVector(::flatbuffers::Verifier &verifier, const ::flatbuffers::Vector<::flatbuffers::Offset<void>> *values, const ::flatbuffers::Vector<Attributes> *types);
 
@@ -775,7 +984,13 @@ FLATBUFFERS_MANUALLY_ALIGNED_STRUCT(4) AddedToken FLATBUFFERS_FINAL_CLASS {
 };
 FLATBUFFERS_STRUCT_END(AddedToken, 12);
 
+struct SymbolT : public ::flatbuffers::NativeTable {
+  typedef Symbol TableType;
+  std::string name{};
+};
+
 struct Symbol FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
+  typedef SymbolT NativeTableType;
   typedef SymbolBuilder Builder;
   enum FlatBuffersVTableOffset FLATBUFFERS_VTABLE_UNDERLYING_TYPE {
     VT_NAME = 4
@@ -789,6 +1004,9 @@ struct Symbol FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
            verifier.VerifyString(name()) &&
            verifier.EndTable();
   }
+  SymbolT *UnPack(const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
+  void UnPackTo(SymbolT *_o, const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
+  static ::flatbuffers::Offset<Symbol> Pack(::flatbuffers::FlatBufferBuilder &_fbb, const SymbolT* _o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
 };
 
 struct SymbolBuilder {
@@ -827,7 +1045,27 @@ inline ::flatbuffers::Offset<Symbol> CreateSymbolDirect(
       name__);
 }
 
+::flatbuffers::Offset<Symbol> CreateSymbol(::flatbuffers::FlatBufferBuilder &_fbb, const SymbolT *_o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
+
+struct TensorT : public ::flatbuffers::NativeTable {
+  typedef Tensor TableType;
+  std::string name{};
+  linnet::schema::DataType type = linnet::schema::DataType::f32;
+  linnet::schema::Storage storage = linnet::schema::Storage::weight;
+  std::vector<int32_t> shape{};
+  std::unique_ptr<linnet::schema::Segment> data{};
+  int32_t scales = -1;
+  uint32_t block = 0;
+  int32_t base = -1;
+  uint32_t column = 0;
+  TensorT() = default;
+  TensorT(const TensorT &o);
+  TensorT(TensorT&&) FLATBUFFERS_NOEXCEPT = default;
+  TensorT &operator=(TensorT o) FLATBUFFERS_NOEXCEPT;
+};
+
 struct Tensor FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
+  typedef TensorT NativeTableType;
   typedef TensorBuilder Builder;
   enum FlatBuffersVTableOffset FLATBUFFERS_VTABLE_UNDERLYING_TYPE {
     VT_NAME = 4,
@@ -882,6 +1120,9 @@ struct Tensor FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
            VerifyField<uint32_t>(verifier, VT_COLUMN, 4) &&
            verifier.EndTable();
   }
+  TensorT *UnPack(const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
+  void UnPackTo(TensorT *_o, const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
+  static ::flatbuffers::Offset<Tensor> Pack(::flatbuffers::FlatBufferBuilder &_fbb, const TensorT* _o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
 };
 
 struct TensorBuilder {
@@ -978,7 +1219,15 @@ inline ::flatbuffers::Offset<Tensor> CreateTensorDirect(
       column);
 }
 
+::flatbuffers::Offset<Tensor> CreateTensor(::flatbuffers::FlatBufferBuilder &_fbb, const TensorT *_o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
+
+struct LinearT : public ::flatbuffers::NativeTable {
+  typedef Linear TableType;
+  linnet::schema::Activation activation = linnet::schema::Activation::none;
+};
+
 struct Linear FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
+  typedef LinearT NativeTableType;
   typedef LinearBuilder Builder;
   enum FlatBuffersVTableOffset FLATBUFFERS_VTABLE_UNDERLYING_TYPE {
     VT_ACTIVATION = 4
@@ -991,6 +1240,9 @@ struct Linear FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
            VerifyField<uint8_t>(verifier, VT_ACTIVATION, 1) &&
            verifier.EndTable();
   }
+  LinearT *UnPack(const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
+  void UnPackTo(LinearT *_o, const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
+  static ::flatbuffers::Offset<Linear> Pack(::flatbuffers::FlatBufferBuilder &_fbb, const LinearT* _o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
 };
 
 struct LinearBuilder {
@@ -1019,12 +1271,22 @@ inline ::flatbuffers::Offset<Linear> CreateLinear(
   return builder_.Finish();
 }
 
+::flatbuffers::Offset<Linear> CreateLinear(::flatbuffers::FlatBufferBuilder &_fbb, const LinearT *_o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
+
+struct EmbeddingT : public ::flatbuffers::NativeTable {
+  typedef Embedding TableType;
+};
+
 struct Embedding FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
+  typedef EmbeddingT NativeTableType;
   typedef EmbeddingBuilder Builder;
   bool Verify(::flatbuffers::Verifier &verifier) const {
     return VerifyTableStart(verifier) &&
            verifier.EndTable();
   }
+  EmbeddingT *UnPack(const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
+  void UnPackTo(EmbeddingT *_o, const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
+  static ::flatbuffers::Offset<Embedding> Pack(::flatbuffers::FlatBufferBuilder &_fbb, const EmbeddingT* _o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
 };
 
 struct EmbeddingBuilder {
@@ -1048,12 +1310,22 @@ inline ::flatbuffers::Offset<Embedding> CreateEmbedding(
   return builder_.Finish();
 }
 
+::flatbuffers::Offset<Embedding> CreateEmbedding(::flatbuffers::FlatBufferBuilder &_fbb, const EmbeddingT *_o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
+
+struct QuantizeT : public ::flatbuffers::NativeTable {
+  typedef Quantize TableType;
+};
+
 struct Quantize FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
+  typedef QuantizeT NativeTableType;
   typedef QuantizeBuilder Builder;
   bool Verify(::flatbuffers::Verifier &verifier) const {
     return VerifyTableStart(verifier) &&
            verifier.EndTable();
   }
+  QuantizeT *UnPack(const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
+  void UnPackTo(QuantizeT *_o, const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
+  static ::flatbuffers::Offset<Quantize> Pack(::flatbuffers::FlatBufferBuilder &_fbb, const QuantizeT* _o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
 };
 
 struct QuantizeBuilder {
@@ -1077,12 +1349,22 @@ inline ::flatbuffers::Offset<Quantize> CreateQuantize(
   return builder_.Finish();
 }
 
+::flatbuffers::Offset<Quantize> CreateQuantize(::flatbuffers::FlatBufferBuilder &_fbb, const QuantizeT *_o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
+
+struct LastRowsT : public ::flatbuffers::NativeTable {
+  typedef LastRows TableType;
+};
+
 struct LastRows FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
+  typedef LastRowsT NativeTableType;
   typedef LastRowsBuilder Builder;
   bool Verify(::flatbuffers::Verifier &verifier) const {
     return VerifyTableStart(verifier) &&
            verifier.EndTable();
   }
+  LastRowsT *UnPack(const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
+  void UnPackTo(LastRowsT *_o, const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
+  static ::flatbuffers::Offset<LastRows> Pack(::flatbuffers::FlatBufferBuilder &_fbb, const LastRowsT* _o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
 };
 
 struct LastRowsBuilder {
@@ -1106,7 +1388,17 @@ inline ::flatbuffers::Offset<LastRows> CreateLastRows(
   return builder_.Finish();
 }
 
+::flatbuffers::Offset<LastRows> CreateLastRows(::flatbuffers::FlatBufferBuilder &_fbb, const LastRowsT *_o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
+
+struct NormT : public ::flatbuffers::NativeTable {
+  typedef Norm TableType;
+  linnet::schema::NormKind kind = linnet::schema::NormKind::layer;
+  uint32_t groups = 1;
+  float epsilon = 0.0f;
+};
+
 struct Norm FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
+  typedef NormT NativeTableType;
   typedef NormBuilder Builder;
   enum FlatBuffersVTableOffset FLATBUFFERS_VTABLE_UNDERLYING_TYPE {
     VT_KIND = 4,
@@ -1129,6 +1421,9 @@ struct Norm FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
            VerifyField<float>(verifier, VT_EPSILON, 4) &&
            verifier.EndTable();
   }
+  NormT *UnPack(const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
+  void UnPackTo(NormT *_o, const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
+  static ::flatbuffers::Offset<Norm> Pack(::flatbuffers::FlatBufferBuilder &_fbb, const NormT* _o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
 };
 
 struct NormBuilder {
@@ -1167,7 +1462,15 @@ inline ::flatbuffers::Offset<Norm> CreateNorm(
   return builder_.Finish();
 }
 
+::flatbuffers::Offset<Norm> CreateNorm(::flatbuffers::FlatBufferBuilder &_fbb, const NormT *_o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
+
+struct ElementwiseT : public ::flatbuffers::NativeTable {
+  typedef Elementwise TableType;
+  std::vector<linnet::schema::ElementwiseStep> steps{};
+};
+
 struct Elementwise FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
+  typedef ElementwiseT NativeTableType;
   typedef ElementwiseBuilder Builder;
   enum FlatBuffersVTableOffset FLATBUFFERS_VTABLE_UNDERLYING_TYPE {
     VT_STEPS = 4
@@ -1181,6 +1484,9 @@ struct Elementwise FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
            verifier.VerifyVector(steps()) &&
            verifier.EndTable();
   }
+  ElementwiseT *UnPack(const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
+  void UnPackTo(ElementwiseT *_o, const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
+  static ::flatbuffers::Offset<Elementwise> Pack(::flatbuffers::FlatBufferBuilder &_fbb, const ElementwiseT* _o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
 };
 
 struct ElementwiseBuilder {
@@ -1219,12 +1525,22 @@ inline ::flatbuffers::Offset<Elementwise> CreateElementwiseDirect(
       steps__);
 }
 
+::flatbuffers::Offset<Elementwise> CreateElementwise(::flatbuffers::FlatBufferBuilder &_fbb, const ElementwiseT *_o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
+
+struct GroupSumT : public ::flatbuffers::NativeTable {
+  typedef GroupSum TableType;
+};
+
 struct GroupSum FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
+  typedef GroupSumT NativeTableType;
   typedef GroupSumBuilder Builder;
   bool Verify(::flatbuffers::Verifier &verifier) const {
     return VerifyTableStart(verifier) &&
            verifier.EndTable();
   }
+  GroupSumT *UnPack(const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
+  void UnPackTo(GroupSumT *_o, const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
+  static ::flatbuffers::Offset<GroupSum> Pack(::flatbuffers::FlatBufferBuilder &_fbb, const GroupSumT* _o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
 };
 
 struct GroupSumBuilder {
@@ -1248,12 +1564,22 @@ inline ::flatbuffers::Offset<GroupSum> CreateGroupSum(
   return builder_.Finish();
 }
 
+::flatbuffers::Offset<GroupSum> CreateGroupSum(::flatbuffers::FlatBufferBuilder &_fbb, const GroupSumT *_o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
+
+struct TokenShiftT : public ::flatbuffers::NativeTable {
+  typedef TokenShift TableType;
+};
+
 struct TokenShift FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
+  typedef TokenShiftT NativeTableType;
   typedef TokenShiftBuilder Builder;
   bool Verify(::flatbuffers::Verifier &verifier) const {
     return VerifyTableStart(verifier) &&
            verifier.EndTable();
   }
+  TokenShiftT *UnPack(const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
+  void UnPackTo(TokenShiftT *_o, const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
+  static ::flatbuffers::Offset<TokenShift> Pack(::flatbuffers::FlatBufferBuilder &_fbb, const TokenShiftT* _o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
 };
 
 struct TokenShiftBuilder {
@@ -1277,7 +1603,15 @@ inline ::flatbuffers::Offset<TokenShift> CreateTokenShift(
   return builder_.Finish();
 }
 
+::flatbuffers::Offset<TokenShift> CreateTokenShift(::flatbuffers::FlatBufferBuilder &_fbb, const TokenShiftT *_o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
+
+struct CausalConvT : public ::flatbuffers::NativeTable {
+  typedef CausalConv TableType;
+  linnet::schema::Activation activation = linnet::schema::Activation::none;
+};
+
 struct CausalConv FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
+  typedef CausalConvT NativeTableType;
   typedef CausalConvBuilder Builder;
   enum FlatBuffersVTableOffset FLATBUFFERS_VTABLE_UNDERLYING_TYPE {
     VT_ACTIVATION = 4
@@ -1290,6 +1624,9 @@ struct CausalConv FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
            VerifyField<uint8_t>(verifier, VT_ACTIVATION, 1) &&
            verifier.EndTable();
   }
+  CausalConvT *UnPack(const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
+  void UnPackTo(CausalConvT *_o, const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
+  static ::flatbuffers::Offset<CausalConv> Pack(::flatbuffers::FlatBufferBuilder &_fbb, const CausalConvT* _o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
 };
 
 struct CausalConvBuilder {
@@ -1318,7 +1655,18 @@ inline ::flatbuffers::Offset<CausalConv> CreateCausalConv(
   return builder_.Finish();
 }
 
+::flatbuffers::Offset<CausalConv> CreateCausalConv(::flatbuffers::FlatBufferBuilder &_fbb, const CausalConvT *_o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
+
+struct RotaryT : public ::flatbuffers::NativeTable {
+  typedef Rotary TableType;
+  uint32_t heads = 0;
+  uint32_t dimensions = 0;
+  linnet::schema::RotaryStyle style = linnet::schema::RotaryStyle::halves;
+  float scale = 1.0f;
+};
+
 struct Rotary FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
+  typedef RotaryT NativeTableType;
   typedef RotaryBuilder Builder;
   enum FlatBuffersVTableOffset FLATBUFFERS_VTABLE_UNDERLYING_TYPE {
     VT_HEADS = 4,
@@ -1346,6 +1694,9 @@ struct Rotary FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
            VerifyField<float>(verifier, VT_SCALE, 4) &&
            verifier.EndTable();
   }
+  RotaryT *UnPack(const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
+  void UnPackTo(RotaryT *_o, const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
+  static ::flatbuffers::Offset<Rotary> Pack(::flatbuffers::FlatBufferBuilder &_fbb, const RotaryT* _o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
 };
 
 struct RotaryBuilder {
@@ -1389,7 +1740,17 @@ inline ::flatbuffers::Offset<Rotary> CreateRotary(
   return builder_.Finish();
 }
 
+::flatbuffers::Offset<Rotary> CreateRotary(::flatbuffers::FlatBufferBuilder &_fbb, const RotaryT *_o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
+
+struct SoftmaxAttentionT : public ::flatbuffers::NativeTable {
+  typedef SoftmaxAttention TableType;
+  uint32_t heads = 0;
+  uint32_t key_value_heads = 0;
+  float scale = 0.0f;
+};
+
 struct SoftmaxAttention FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
+  typedef SoftmaxAttentionT NativeTableType;
   typedef SoftmaxAttentionBuilder Builder;
   enum FlatBuffersVTableOffset FLATBUFFERS_VTABLE_UNDERLYING_TYPE {
     VT_HEADS = 4,
@@ -1412,6 +1773,9 @@ struct SoftmaxAttention FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
            VerifyField<float>(verifier, VT_SCALE, 4) &&
            verifier.EndTable();
   }
+  SoftmaxAttentionT *UnPack(const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
+  void UnPackTo(SoftmaxAttentionT *_o, const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
+  static ::flatbuffers::Offset<SoftmaxAttention> Pack(::flatbuffers::FlatBufferBuilder &_fbb, const SoftmaxAttentionT* _o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
 };
 
 struct SoftmaxAttentionBuilder {
@@ -1450,7 +1814,25 @@ inline ::flatbuffers::Offset<SoftmaxAttention> CreateSoftmaxAttention(
   return builder_.Finish();
 }
 
+::flatbuffers::Offset<SoftmaxAttention> CreateSoftmaxAttention(::flatbuffers::FlatBufferBuilder &_fbb, const SoftmaxAttentionT *_o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
+
+struct FastWeightT : public ::flatbuffers::NativeTable {
+  typedef FastWeight TableType;
+  uint32_t heads = 0;
+  uint32_t key_heads = 0;
+  linnet::schema::DecayKind decay = linnet::schema::DecayKind::none;
+  linnet::schema::WriteRule rule = linnet::schema::WriteRule::additive;
+  bool correct_before_decay = false;
+  linnet::schema::ReadOrder read = linnet::schema::ReadOrder::after_write;
+  float scale = 1.0f;
+  linnet::schema::Squash squash = linnet::schema::Squash::none;
+  bool normalize = false;
+  float normalizer_epsilon = 0.0f;
+  float normalizer_query_epsilon = 0.0f;
+};
+
 struct FastWeight FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
+  typedef FastWeightT NativeTableType;
   typedef FastWeightBuilder Builder;
   enum FlatBuffersVTableOffset FLATBUFFERS_VTABLE_UNDERLYING_TYPE {
     VT_HEADS = 4,
@@ -1513,6 +1895,9 @@ struct FastWeight FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
            VerifyField<float>(verifier, VT_NORMALIZER_QUERY_EPSILON, 4) &&
            verifier.EndTable();
   }
+  FastWeightT *UnPack(const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
+  void UnPackTo(FastWeightT *_o, const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
+  static ::flatbuffers::Offset<FastWeight> Pack(::flatbuffers::FlatBufferBuilder &_fbb, const FastWeightT* _o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
 };
 
 struct FastWeightBuilder {
@@ -1591,7 +1976,18 @@ inline ::flatbuffers::Offset<FastWeight> CreateFastWeight(
   return builder_.Finish();
 }
 
+::flatbuffers::Offset<FastWeight> CreateFastWeight(::flatbuffers::FlatBufferBuilder &_fbb, const FastWeightT *_o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
+
+struct OperatorT : public ::flatbuffers::NativeTable {
+  typedef Operator TableType;
+  std::string name{};
+  linnet::schema::AttributesUnion attributes{};
+  std::vector<int32_t> inputs{};
+  std::vector<int32_t> outputs{};
+};
+
 struct Operator FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
+  typedef OperatorT NativeTableType;
   typedef OperatorBuilder Builder;
   enum FlatBuffersVTableOffset FLATBUFFERS_VTABLE_UNDERLYING_TYPE {
     VT_NAME = 4,
@@ -1665,6 +2061,9 @@ struct Operator FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
            verifier.VerifyVector(outputs()) &&
            verifier.EndTable();
   }
+  OperatorT *UnPack(const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
+  void UnPackTo(OperatorT *_o, const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
+  static ::flatbuffers::Offset<Operator> Pack(::flatbuffers::FlatBufferBuilder &_fbb, const OperatorT* _o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
 };
 
 template<> inline const linnet::schema::Linear *Operator::attributes_as<linnet::schema::Linear>() const {
@@ -1784,7 +2183,22 @@ inline ::flatbuffers::Offset<Operator> CreateOperatorDirect(
       outputs__);
 }
 
+::flatbuffers::Offset<Operator> CreateOperator(::flatbuffers::FlatBufferBuilder &_fbb, const OperatorT *_o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
+
+struct EntryPointT : public ::flatbuffers::NativeTable {
+  typedef EntryPoint TableType;
+  std::string name{};
+  std::vector<int32_t> inputs{};
+  std::vector<int32_t> outputs{};
+  std::vector<std::unique_ptr<linnet::schema::OperatorT>> operators{};
+  EntryPointT() = default;
+  EntryPointT(const EntryPointT &o);
+  EntryPointT(EntryPointT&&) FLATBUFFERS_NOEXCEPT = default;
+  EntryPointT &operator=(EntryPointT o) FLATBUFFERS_NOEXCEPT;
+};
+
 struct EntryPoint FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
+  typedef EntryPointT NativeTableType;
   typedef EntryPointBuilder Builder;
   enum FlatBuffersVTableOffset FLATBUFFERS_VTABLE_UNDERLYING_TYPE {
     VT_NAME = 4,
@@ -1817,6 +2231,9 @@ struct EntryPoint FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
            verifier.VerifyVectorOfTables(operators()) &&
            verifier.EndTable();
   }
+  EntryPointT *UnPack(const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
+  void UnPackTo(EntryPointT *_o, const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
+  static ::flatbuffers::Offset<EntryPoint> Pack(::flatbuffers::FlatBufferBuilder &_fbb, const EntryPointT* _o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
 };
 
 struct EntryPointBuilder {
@@ -1882,7 +2299,34 @@ inline ::flatbuffers::Offset<EntryPoint> CreateEntryPointDirect(
       operators__);
 }
 
+::flatbuffers::Offset<EntryPoint> CreateEntryPoint(::flatbuffers::FlatBufferBuilder &_fbb, const EntryPointT *_o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
+
+struct TokenizerT : public ::flatbuffers::NativeTable {
+  typedef Tokenizer TableType;
+  linnet::schema::TokenizerKind kind = linnet::schema::TokenizerKind::byte_level_bpe;
+  uint32_t vocabulary = 0;
+  std::unique_ptr<linnet::schema::Segment> token_offsets{};
+  std::unique_ptr<linnet::schema::Segment> token_bytes{};
+  std::unique_ptr<linnet::schema::Segment> tokens_by_bytes{};
+  std::unique_ptr<linnet::schema::Segment> merge_offsets{};
+  std::unique_ptr<linnet::schema::Segment> merges{};
+  linnet::schema::Normalizer normalizer = linnet::schema::Normalizer::none;
+  std::vector<std::string> split_patterns{};
+  bool add_prefix_space = false;
+  bool ignore_merges = false;
+  std::vector<linnet::schema::AddedToken> added_tokens{};
+  std::vector<uint32_t> prefix_ids{};
+  std::vector<uint32_t> suffix_ids{};
+  int32_t unknown_id = -1;
+  bool fuse_unknown = false;
+  TokenizerT() = default;
+  TokenizerT(const TokenizerT &o);
+  TokenizerT(TokenizerT&&) FLATBUFFERS_NOEXCEPT = default;
+  TokenizerT &operator=(TokenizerT o) FLATBUFFERS_NOEXCEPT;
+};
+
 struct Tokenizer FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
+  typedef TokenizerT NativeTableType;
   typedef TokenizerBuilder Builder;
   enum FlatBuffersVTableOffset FLATBUFFERS_VTABLE_UNDERLYING_TYPE {
     VT_KIND = 4,
@@ -1975,6 +2419,9 @@ struct Tokenizer FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
            VerifyField<uint8_t>(verifier, VT_FUSE_UNKNOWN, 1) &&
            verifier.EndTable();
   }
+  TokenizerT *UnPack(const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
+  void UnPackTo(TokenizerT *_o, const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
+  static ::flatbuffers::Offset<Tokenizer> Pack(::flatbuffers::FlatBufferBuilder &_fbb, const TokenizerT* _o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
 };
 
 struct TokenizerBuilder {
@@ -2120,7 +2567,21 @@ inline ::flatbuffers::Offset<Tokenizer> CreateTokenizerDirect(
       fuse_unknown);
 }
 
+::flatbuffers::Offset<Tokenizer> CreateTokenizer(::flatbuffers::FlatBufferBuilder &_fbb, const TokenizerT *_o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
+
+struct GenerationT : public ::flatbuffers::NativeTable {
+  typedef Generation TableType;
+  std::vector<uint32_t> end_ids{};
+  float temperature = 0.0f;
+  uint32_t top_k = 0;
+  float top_p = 1.0f;
+  float min_p = 0.0f;
+  float repetition_penalty = 1.0f;
+  uint32_t context = 0;
+};
+
 struct Generation FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
+  typedef GenerationT NativeTableType;
   typedef GenerationBuilder Builder;
   enum FlatBuffersVTableOffset FLATBUFFERS_VTABLE_UNDERLYING_TYPE {
     VT_END_IDS = 4,
@@ -2164,6 +2625,9 @@ struct Generation FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
            VerifyField<uint32_t>(verifier, VT_CONTEXT, 4) &&
            verifier.EndTable();
   }
+  GenerationT *UnPack(const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
+  void UnPackTo(GenerationT *_o, const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
+  static ::flatbuffers::Offset<Generation> Pack(::flatbuffers::FlatBufferBuilder &_fbb, const GenerationT* _o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
 };
 
 struct GenerationBuilder {
@@ -2243,7 +2707,21 @@ inline ::flatbuffers::Offset<Generation> CreateGenerationDirect(
       context);
 }
 
+::flatbuffers::Offset<Generation> CreateGeneration(::flatbuffers::FlatBufferBuilder &_fbb, const GenerationT *_o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
+
+struct MetadataT : public ::flatbuffers::NativeTable {
+  typedef Metadata TableType;
+  std::string name{};
+  std::string architecture{};
+  std::string source{};
+  std::string license{};
+  std::string source_sha256{};
+  std::string converter{};
+  std::string weights{};
+};
+
 struct Metadata FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
+  typedef MetadataT NativeTableType;
   typedef MetadataBuilder Builder;
   enum FlatBuffersVTableOffset FLATBUFFERS_VTABLE_UNDERLYING_TYPE {
     VT_NAME = 4,
@@ -2293,6 +2771,9 @@ struct Metadata FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
            verifier.VerifyString(weights()) &&
            verifier.EndTable();
   }
+  MetadataT *UnPack(const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
+  void UnPackTo(MetadataT *_o, const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
+  static ::flatbuffers::Offset<Metadata> Pack(::flatbuffers::FlatBufferBuilder &_fbb, const MetadataT* _o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
 };
 
 struct MetadataBuilder {
@@ -2378,7 +2859,16 @@ inline ::flatbuffers::Offset<Metadata> CreateMetadataDirect(
       weights__);
 }
 
+::flatbuffers::Offset<Metadata> CreateMetadata(::flatbuffers::FlatBufferBuilder &_fbb, const MetadataT *_o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
+
+struct QualityFigureT : public ::flatbuffers::NativeTable {
+  typedef QualityFigure TableType;
+  std::string name{};
+  double value = 0.0;
+};
+
 struct QualityFigure FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
+  typedef QualityFigureT NativeTableType;
   typedef QualityFigureBuilder Builder;
   enum FlatBuffersVTableOffset FLATBUFFERS_VTABLE_UNDERLYING_TYPE {
     VT_NAME = 4,
@@ -2397,6 +2887,9 @@ struct QualityFigure FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
            VerifyField<double>(verifier, VT_VALUE, 8) &&
            verifier.EndTable();
   }
+  QualityFigureT *UnPack(const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
+  void UnPackTo(QualityFigureT *_o, const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
+  static ::flatbuffers::Offset<QualityFigure> Pack(::flatbuffers::FlatBufferBuilder &_fbb, const QualityFigureT* _o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
 };
 
 struct QualityFigureBuilder {
@@ -2442,7 +2935,215 @@ inline ::flatbuffers::Offset<QualityFigure> CreateQualityFigureDirect(
       value);
 }
 
+::flatbuffers::Offset<QualityFigure> CreateQualityFigure(::flatbuffers::FlatBufferBuilder &_fbb, const QualityFigureT *_o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
+
+struct PackedMatrixT : public ::flatbuffers::NativeTable {
+  typedef PackedMatrix TableType;
+  int32_t weight = 0;
+  int32_t bias = -1;
+  std::unique_ptr<linnet::schema::Segment> data{};
+  PackedMatrixT() = default;
+  PackedMatrixT(const PackedMatrixT &o);
+  PackedMatrixT(PackedMatrixT&&) FLATBUFFERS_NOEXCEPT = default;
+  PackedMatrixT &operator=(PackedMatrixT o) FLATBUFFERS_NOEXCEPT;
+};
+
+struct PackedMatrix FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
+  typedef PackedMatrixT NativeTableType;
+  typedef PackedMatrixBuilder Builder;
+  enum FlatBuffersVTableOffset FLATBUFFERS_VTABLE_UNDERLYING_TYPE {
+    VT_WEIGHT = 4,
+    VT_BIAS = 6,
+    VT_DATA = 8
+  };
+  int32_t weight() const {
+    return GetField<int32_t>(VT_WEIGHT, 0);
+  }
+  int32_t bias() const {
+    return GetField<int32_t>(VT_BIAS, -1);
+  }
+  const linnet::schema::Segment *data() const {
+    return GetStruct<const linnet::schema::Segment *>(VT_DATA);
+  }
+  bool Verify(::flatbuffers::Verifier &verifier) const {
+    return VerifyTableStart(verifier) &&
+           VerifyField<int32_t>(verifier, VT_WEIGHT, 4) &&
+           VerifyField<int32_t>(verifier, VT_BIAS, 4) &&
+           VerifyField<linnet::schema::Segment>(verifier, VT_DATA, 8) &&
+           verifier.EndTable();
+  }
+  PackedMatrixT *UnPack(const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
+  void UnPackTo(PackedMatrixT *_o, const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
+  static ::flatbuffers::Offset<PackedMatrix> Pack(::flatbuffers::FlatBufferBuilder &_fbb, const PackedMatrixT* _o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
+};
+
+struct PackedMatrixBuilder {
+  typedef PackedMatrix Table;
+  ::flatbuffers::FlatBufferBuilder &fbb_;
+  ::flatbuffers::uoffset_t start_;
+  void add_weight(int32_t weight) {
+    fbb_.AddElement<int32_t>(PackedMatrix::VT_WEIGHT, weight, 0);
+  }
+  void add_bias(int32_t bias) {
+    fbb_.AddElement<int32_t>(PackedMatrix::VT_BIAS, bias, -1);
+  }
+  void add_data(const linnet::schema::Segment *data) {
+    fbb_.AddStruct(PackedMatrix::VT_DATA, data);
+  }
+  explicit PackedMatrixBuilder(::flatbuffers::FlatBufferBuilder &_fbb)
+        : fbb_(_fbb) {
+    start_ = fbb_.StartTable();
+  }
+  ::flatbuffers::Offset<PackedMatrix> Finish() {
+    const auto end = fbb_.EndTable(start_);
+    auto o = ::flatbuffers::Offset<PackedMatrix>(end);
+    return o;
+  }
+};
+
+inline ::flatbuffers::Offset<PackedMatrix> CreatePackedMatrix(
+    ::flatbuffers::FlatBufferBuilder &_fbb,
+    int32_t weight = 0,
+    int32_t bias = -1,
+    const linnet::schema::Segment *data = nullptr) {
+  PackedMatrixBuilder builder_(_fbb);
+  builder_.add_data(data);
+  builder_.add_bias(bias);
+  builder_.add_weight(weight);
+  return builder_.Finish();
+}
+
+::flatbuffers::Offset<PackedMatrix> CreatePackedMatrix(::flatbuffers::FlatBufferBuilder &_fbb, const PackedMatrixT *_o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
+
+struct PackedSectionT : public ::flatbuffers::NativeTable {
+  typedef PackedSection TableType;
+  linnet::schema::DataType type = linnet::schema::DataType::f32;
+  uint64_t layout = 0;
+  std::string processor{};
+  std::vector<std::unique_ptr<linnet::schema::PackedMatrixT>> matrices{};
+  PackedSectionT() = default;
+  PackedSectionT(const PackedSectionT &o);
+  PackedSectionT(PackedSectionT&&) FLATBUFFERS_NOEXCEPT = default;
+  PackedSectionT &operator=(PackedSectionT o) FLATBUFFERS_NOEXCEPT;
+};
+
+struct PackedSection FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
+  typedef PackedSectionT NativeTableType;
+  typedef PackedSectionBuilder Builder;
+  enum FlatBuffersVTableOffset FLATBUFFERS_VTABLE_UNDERLYING_TYPE {
+    VT_TYPE = 4,
+    VT_LAYOUT = 6,
+    VT_PROCESSOR = 8,
+    VT_MATRICES = 10
+  };
+  linnet::schema::DataType type() const {
+    return static_cast<linnet::schema::DataType>(GetField<uint8_t>(VT_TYPE, 0));
+  }
+  uint64_t layout() const {
+    return GetField<uint64_t>(VT_LAYOUT, 0);
+  }
+  const ::flatbuffers::String *processor() const {
+    return GetPointer<const ::flatbuffers::String *>(VT_PROCESSOR);
+  }
+  const ::flatbuffers::Vector<::flatbuffers::Offset<linnet::schema::PackedMatrix>> *matrices() const {
+    return GetPointer<const ::flatbuffers::Vector<::flatbuffers::Offset<linnet::schema::PackedMatrix>> *>(VT_MATRICES);
+  }
+  bool Verify(::flatbuffers::Verifier &verifier) const {
+    return VerifyTableStart(verifier) &&
+           VerifyField<uint8_t>(verifier, VT_TYPE, 1) &&
+           VerifyField<uint64_t>(verifier, VT_LAYOUT, 8) &&
+           VerifyOffset(verifier, VT_PROCESSOR) &&
+           verifier.VerifyString(processor()) &&
+           VerifyOffsetRequired(verifier, VT_MATRICES) &&
+           verifier.VerifyVector(matrices()) &&
+           verifier.VerifyVectorOfTables(matrices()) &&
+           verifier.EndTable();
+  }
+  PackedSectionT *UnPack(const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
+  void UnPackTo(PackedSectionT *_o, const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
+  static ::flatbuffers::Offset<PackedSection> Pack(::flatbuffers::FlatBufferBuilder &_fbb, const PackedSectionT* _o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
+};
+
+struct PackedSectionBuilder {
+  typedef PackedSection Table;
+  ::flatbuffers::FlatBufferBuilder &fbb_;
+  ::flatbuffers::uoffset_t start_;
+  void add_type(linnet::schema::DataType type) {
+    fbb_.AddElement<uint8_t>(PackedSection::VT_TYPE, static_cast<uint8_t>(type), 0);
+  }
+  void add_layout(uint64_t layout) {
+    fbb_.AddElement<uint64_t>(PackedSection::VT_LAYOUT, layout, 0);
+  }
+  void add_processor(::flatbuffers::Offset<::flatbuffers::String> processor) {
+    fbb_.AddOffset(PackedSection::VT_PROCESSOR, processor);
+  }
+  void add_matrices(::flatbuffers::Offset<::flatbuffers::Vector<::flatbuffers::Offset<linnet::schema::PackedMatrix>>> matrices) {
+    fbb_.AddOffset(PackedSection::VT_MATRICES, matrices);
+  }
+  explicit PackedSectionBuilder(::flatbuffers::FlatBufferBuilder &_fbb)
+        : fbb_(_fbb) {
+    start_ = fbb_.StartTable();
+  }
+  ::flatbuffers::Offset<PackedSection> Finish() {
+    const auto end = fbb_.EndTable(start_);
+    auto o = ::flatbuffers::Offset<PackedSection>(end);
+    fbb_.Required(o, PackedSection::VT_MATRICES);
+    return o;
+  }
+};
+
+inline ::flatbuffers::Offset<PackedSection> CreatePackedSection(
+    ::flatbuffers::FlatBufferBuilder &_fbb,
+    linnet::schema::DataType type = linnet::schema::DataType::f32,
+    uint64_t layout = 0,
+    ::flatbuffers::Offset<::flatbuffers::String> processor = 0,
+    ::flatbuffers::Offset<::flatbuffers::Vector<::flatbuffers::Offset<linnet::schema::PackedMatrix>>> matrices = 0) {
+  PackedSectionBuilder builder_(_fbb);
+  builder_.add_layout(layout);
+  builder_.add_matrices(matrices);
+  builder_.add_processor(processor);
+  builder_.add_type(type);
+  return builder_.Finish();
+}
+
+inline ::flatbuffers::Offset<PackedSection> CreatePackedSectionDirect(
+    ::flatbuffers::FlatBufferBuilder &_fbb,
+    linnet::schema::DataType type = linnet::schema::DataType::f32,
+    uint64_t layout = 0,
+    const char *processor = nullptr,
+    const std::vector<::flatbuffers::Offset<linnet::schema::PackedMatrix>> *matrices = nullptr) {
+  auto processor__ = processor ? _fbb.CreateString(processor) : 0;
+  auto matrices__ = matrices ? _fbb.CreateVector<::flatbuffers::Offset<linnet::schema::PackedMatrix>>(*matrices) : 0;
+  return linnet::schema::CreatePackedSection(
+      _fbb,
+      type,
+      layout,
+      processor__,
+      matrices__);
+}
+
+::flatbuffers::Offset<PackedSection> CreatePackedSection(::flatbuffers::FlatBufferBuilder &_fbb, const PackedSectionT *_o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
+
+struct ModelT : public ::flatbuffers::NativeTable {
+  typedef Model TableType;
+  uint16_t version_major = 0;
+  uint16_t version_minor = 0;
+  std::unique_ptr<linnet::schema::MetadataT> metadata{};
+  std::vector<std::unique_ptr<linnet::schema::SymbolT>> symbols{};
+  std::vector<std::unique_ptr<linnet::schema::TensorT>> tensors{};
+  std::vector<std::unique_ptr<linnet::schema::EntryPointT>> entry_points{};
+  std::unique_ptr<linnet::schema::TokenizerT> tokenizer{};
+  std::unique_ptr<linnet::schema::GenerationT> generation{};
+  std::vector<std::unique_ptr<linnet::schema::QualityFigureT>> quality{};
+  std::vector<std::unique_ptr<linnet::schema::PackedSectionT>> packed{};
+  ModelT() = default;
+  ModelT(const ModelT &o);
+  ModelT(ModelT&&) FLATBUFFERS_NOEXCEPT = default;
+  ModelT &operator=(ModelT o) FLATBUFFERS_NOEXCEPT;
+};
+
 struct Model FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
+  typedef ModelT NativeTableType;
   typedef ModelBuilder Builder;
   enum FlatBuffersVTableOffset FLATBUFFERS_VTABLE_UNDERLYING_TYPE {
     VT_VERSION_MAJOR = 4,
@@ -2453,7 +3154,8 @@ struct Model FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
     VT_ENTRY_POINTS = 14,
     VT_TOKENIZER = 16,
     VT_GENERATION = 18,
-    VT_QUALITY = 20
+    VT_QUALITY = 20,
+    VT_PACKED = 22
   };
   uint16_t version_major() const {
     return GetField<uint16_t>(VT_VERSION_MAJOR, 0);
@@ -2482,6 +3184,9 @@ struct Model FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
   const ::flatbuffers::Vector<::flatbuffers::Offset<linnet::schema::QualityFigure>> *quality() const {
     return GetPointer<const ::flatbuffers::Vector<::flatbuffers::Offset<linnet::schema::QualityFigure>> *>(VT_QUALITY);
   }
+  const ::flatbuffers::Vector<::flatbuffers::Offset<linnet::schema::PackedSection>> *packed() const {
+    return GetPointer<const ::flatbuffers::Vector<::flatbuffers::Offset<linnet::schema::PackedSection>> *>(VT_PACKED);
+  }
   bool Verify(::flatbuffers::Verifier &verifier) const {
     return VerifyTableStart(verifier) &&
            VerifyField<uint16_t>(verifier, VT_VERSION_MAJOR, 2) &&
@@ -2504,8 +3209,14 @@ struct Model FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
            VerifyOffset(verifier, VT_QUALITY) &&
            verifier.VerifyVector(quality()) &&
            verifier.VerifyVectorOfTables(quality()) &&
+           VerifyOffset(verifier, VT_PACKED) &&
+           verifier.VerifyVector(packed()) &&
+           verifier.VerifyVectorOfTables(packed()) &&
            verifier.EndTable();
   }
+  ModelT *UnPack(const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
+  void UnPackTo(ModelT *_o, const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
+  static ::flatbuffers::Offset<Model> Pack(::flatbuffers::FlatBufferBuilder &_fbb, const ModelT* _o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
 };
 
 struct ModelBuilder {
@@ -2539,6 +3250,9 @@ struct ModelBuilder {
   void add_quality(::flatbuffers::Offset<::flatbuffers::Vector<::flatbuffers::Offset<linnet::schema::QualityFigure>>> quality) {
     fbb_.AddOffset(Model::VT_QUALITY, quality);
   }
+  void add_packed(::flatbuffers::Offset<::flatbuffers::Vector<::flatbuffers::Offset<linnet::schema::PackedSection>>> packed) {
+    fbb_.AddOffset(Model::VT_PACKED, packed);
+  }
   explicit ModelBuilder(::flatbuffers::FlatBufferBuilder &_fbb)
         : fbb_(_fbb) {
     start_ = fbb_.StartTable();
@@ -2564,8 +3278,10 @@ inline ::flatbuffers::Offset<Model> CreateModel(
     ::flatbuffers::Offset<::flatbuffers::Vector<::flatbuffers::Offset<linnet::schema::EntryPoint>>> entry_points = 0,
     ::flatbuffers::Offset<linnet::schema::Tokenizer> tokenizer = 0,
     ::flatbuffers::Offset<linnet::schema::Generation> generation = 0,
-    ::flatbuffers::Offset<::flatbuffers::Vector<::flatbuffers::Offset<linnet::schema::QualityFigure>>> quality = 0) {
+    ::flatbuffers::Offset<::flatbuffers::Vector<::flatbuffers::Offset<linnet::schema::QualityFigure>>> quality = 0,
+    ::flatbuffers::Offset<::flatbuffers::Vector<::flatbuffers::Offset<linnet::schema::PackedSection>>> packed = 0) {
   ModelBuilder builder_(_fbb);
+  builder_.add_packed(packed);
   builder_.add_quality(quality);
   builder_.add_generation(generation);
   builder_.add_tokenizer(tokenizer);
@@ -2588,11 +3304,13 @@ inline ::flatbuffers::Offset<Model> CreateModelDirect(
     const std::vector<::flatbuffers::Offset<linnet::schema::EntryPoint>> *entry_points = nullptr,
     ::flatbuffers::Offset<linnet::schema::Tokenizer> tokenizer = 0,
     ::flatbuffers::Offset<linnet::schema::Generation> generation = 0,
-    const std::vector<::flatbuffers::Offset<linnet::schema::QualityFigure>> *quality = nullptr) {
+    const std::vector<::flatbuffers::Offset<linnet::schema::QualityFigure>> *quality = nullptr,
+    const std::vector<::flatbuffers::Offset<linnet::schema::PackedSection>> *packed = nullptr) {
   auto symbols__ = symbols ? _fbb.CreateVector<::flatbuffers::Offset<linnet::schema::Symbol>>(*symbols) : 0;
   auto tensors__ = tensors ? _fbb.CreateVector<::flatbuffers::Offset<linnet::schema::Tensor>>(*tensors) : 0;
   auto entry_points__ = entry_points ? _fbb.CreateVector<::flatbuffers::Offset<linnet::schema::EntryPoint>>(*entry_points) : 0;
   auto quality__ = quality ? _fbb.CreateVector<::flatbuffers::Offset<linnet::schema::QualityFigure>>(*quality) : 0;
+  auto packed__ = packed ? _fbb.CreateVector<::flatbuffers::Offset<linnet::schema::PackedSection>>(*packed) : 0;
   return linnet::schema::CreateModel(
       _fbb,
       version_major,
@@ -2603,7 +3321,956 @@ inline ::flatbuffers::Offset<Model> CreateModelDirect(
       entry_points__,
       tokenizer,
       generation,
-      quality__);
+      quality__,
+      packed__);
+}
+
+::flatbuffers::Offset<Model> CreateModel(::flatbuffers::FlatBufferBuilder &_fbb, const ModelT *_o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
+
+inline SymbolT *Symbol::UnPack(const ::flatbuffers::resolver_function_t *_resolver) const {
+  auto _o = std::unique_ptr<SymbolT>(new SymbolT());
+  UnPackTo(_o.get(), _resolver);
+  return _o.release();
+}
+
+inline void Symbol::UnPackTo(SymbolT *_o, const ::flatbuffers::resolver_function_t *_resolver) const {
+  (void)_o;
+  (void)_resolver;
+  { auto _e = name(); if (_e) _o->name = _e->str(); }
+}
+
+inline ::flatbuffers::Offset<Symbol> Symbol::Pack(::flatbuffers::FlatBufferBuilder &_fbb, const SymbolT* _o, const ::flatbuffers::rehasher_function_t *_rehasher) {
+  return CreateSymbol(_fbb, _o, _rehasher);
+}
+
+inline ::flatbuffers::Offset<Symbol> CreateSymbol(::flatbuffers::FlatBufferBuilder &_fbb, const SymbolT *_o, const ::flatbuffers::rehasher_function_t *_rehasher) {
+  (void)_rehasher;
+  (void)_o;
+  struct _VectorArgs { ::flatbuffers::FlatBufferBuilder *__fbb; const SymbolT* __o; const ::flatbuffers::rehasher_function_t *__rehasher; } _va = { &_fbb, _o, _rehasher}; (void)_va;
+  auto _name = _fbb.CreateString(_o->name);
+  return linnet::schema::CreateSymbol(
+      _fbb,
+      _name);
+}
+
+inline TensorT::TensorT(const TensorT &o)
+      : name(o.name),
+        type(o.type),
+        storage(o.storage),
+        shape(o.shape),
+        data((o.data) ? new linnet::schema::Segment(*o.data) : nullptr),
+        scales(o.scales),
+        block(o.block),
+        base(o.base),
+        column(o.column) {
+}
+
+inline TensorT &TensorT::operator=(TensorT o) FLATBUFFERS_NOEXCEPT {
+  std::swap(name, o.name);
+  std::swap(type, o.type);
+  std::swap(storage, o.storage);
+  std::swap(shape, o.shape);
+  std::swap(data, o.data);
+  std::swap(scales, o.scales);
+  std::swap(block, o.block);
+  std::swap(base, o.base);
+  std::swap(column, o.column);
+  return *this;
+}
+
+inline TensorT *Tensor::UnPack(const ::flatbuffers::resolver_function_t *_resolver) const {
+  auto _o = std::unique_ptr<TensorT>(new TensorT());
+  UnPackTo(_o.get(), _resolver);
+  return _o.release();
+}
+
+inline void Tensor::UnPackTo(TensorT *_o, const ::flatbuffers::resolver_function_t *_resolver) const {
+  (void)_o;
+  (void)_resolver;
+  { auto _e = name(); if (_e) _o->name = _e->str(); }
+  { auto _e = type(); _o->type = _e; }
+  { auto _e = storage(); _o->storage = _e; }
+  { auto _e = shape(); if (_e) { _o->shape.resize(_e->size()); for (::flatbuffers::uoffset_t _i = 0; _i < _e->size(); _i++) { _o->shape[_i] = _e->Get(_i); } } else { _o->shape.resize(0); } }
+  { auto _e = data(); if (_e) _o->data = std::unique_ptr<linnet::schema::Segment>(new linnet::schema::Segment(*_e)); }
+  { auto _e = scales(); _o->scales = _e; }
+  { auto _e = block(); _o->block = _e; }
+  { auto _e = base(); _o->base = _e; }
+  { auto _e = column(); _o->column = _e; }
+}
+
+inline ::flatbuffers::Offset<Tensor> Tensor::Pack(::flatbuffers::FlatBufferBuilder &_fbb, const TensorT* _o, const ::flatbuffers::rehasher_function_t *_rehasher) {
+  return CreateTensor(_fbb, _o, _rehasher);
+}
+
+inline ::flatbuffers::Offset<Tensor> CreateTensor(::flatbuffers::FlatBufferBuilder &_fbb, const TensorT *_o, const ::flatbuffers::rehasher_function_t *_rehasher) {
+  (void)_rehasher;
+  (void)_o;
+  struct _VectorArgs { ::flatbuffers::FlatBufferBuilder *__fbb; const TensorT* __o; const ::flatbuffers::rehasher_function_t *__rehasher; } _va = { &_fbb, _o, _rehasher}; (void)_va;
+  auto _name = _fbb.CreateString(_o->name);
+  auto _type = _o->type;
+  auto _storage = _o->storage;
+  auto _shape = _fbb.CreateVector(_o->shape);
+  auto _data = _o->data ? _o->data.get() : nullptr;
+  auto _scales = _o->scales;
+  auto _block = _o->block;
+  auto _base = _o->base;
+  auto _column = _o->column;
+  return linnet::schema::CreateTensor(
+      _fbb,
+      _name,
+      _type,
+      _storage,
+      _shape,
+      _data,
+      _scales,
+      _block,
+      _base,
+      _column);
+}
+
+inline LinearT *Linear::UnPack(const ::flatbuffers::resolver_function_t *_resolver) const {
+  auto _o = std::unique_ptr<LinearT>(new LinearT());
+  UnPackTo(_o.get(), _resolver);
+  return _o.release();
+}
+
+inline void Linear::UnPackTo(LinearT *_o, const ::flatbuffers::resolver_function_t *_resolver) const {
+  (void)_o;
+  (void)_resolver;
+  { auto _e = activation(); _o->activation = _e; }
+}
+
+inline ::flatbuffers::Offset<Linear> Linear::Pack(::flatbuffers::FlatBufferBuilder &_fbb, const LinearT* _o, const ::flatbuffers::rehasher_function_t *_rehasher) {
+  return CreateLinear(_fbb, _o, _rehasher);
+}
+
+inline ::flatbuffers::Offset<Linear> CreateLinear(::flatbuffers::FlatBufferBuilder &_fbb, const LinearT *_o, const ::flatbuffers::rehasher_function_t *_rehasher) {
+  (void)_rehasher;
+  (void)_o;
+  struct _VectorArgs { ::flatbuffers::FlatBufferBuilder *__fbb; const LinearT* __o; const ::flatbuffers::rehasher_function_t *__rehasher; } _va = { &_fbb, _o, _rehasher}; (void)_va;
+  auto _activation = _o->activation;
+  return linnet::schema::CreateLinear(
+      _fbb,
+      _activation);
+}
+
+inline EmbeddingT *Embedding::UnPack(const ::flatbuffers::resolver_function_t *_resolver) const {
+  auto _o = std::unique_ptr<EmbeddingT>(new EmbeddingT());
+  UnPackTo(_o.get(), _resolver);
+  return _o.release();
+}
+
+inline void Embedding::UnPackTo(EmbeddingT *_o, const ::flatbuffers::resolver_function_t *_resolver) const {
+  (void)_o;
+  (void)_resolver;
+}
+
+inline ::flatbuffers::Offset<Embedding> Embedding::Pack(::flatbuffers::FlatBufferBuilder &_fbb, const EmbeddingT* _o, const ::flatbuffers::rehasher_function_t *_rehasher) {
+  return CreateEmbedding(_fbb, _o, _rehasher);
+}
+
+inline ::flatbuffers::Offset<Embedding> CreateEmbedding(::flatbuffers::FlatBufferBuilder &_fbb, const EmbeddingT *_o, const ::flatbuffers::rehasher_function_t *_rehasher) {
+  (void)_rehasher;
+  (void)_o;
+  struct _VectorArgs { ::flatbuffers::FlatBufferBuilder *__fbb; const EmbeddingT* __o; const ::flatbuffers::rehasher_function_t *__rehasher; } _va = { &_fbb, _o, _rehasher}; (void)_va;
+  return linnet::schema::CreateEmbedding(
+      _fbb);
+}
+
+inline QuantizeT *Quantize::UnPack(const ::flatbuffers::resolver_function_t *_resolver) const {
+  auto _o = std::unique_ptr<QuantizeT>(new QuantizeT());
+  UnPackTo(_o.get(), _resolver);
+  return _o.release();
+}
+
+inline void Quantize::UnPackTo(QuantizeT *_o, const ::flatbuffers::resolver_function_t *_resolver) const {
+  (void)_o;
+  (void)_resolver;
+}
+
+inline ::flatbuffers::Offset<Quantize> Quantize::Pack(::flatbuffers::FlatBufferBuilder &_fbb, const QuantizeT* _o, const ::flatbuffers::rehasher_function_t *_rehasher) {
+  return CreateQuantize(_fbb, _o, _rehasher);
+}
+
+inline ::flatbuffers::Offset<Quantize> CreateQuantize(::flatbuffers::FlatBufferBuilder &_fbb, const QuantizeT *_o, const ::flatbuffers::rehasher_function_t *_rehasher) {
+  (void)_rehasher;
+  (void)_o;
+  struct _VectorArgs { ::flatbuffers::FlatBufferBuilder *__fbb; const QuantizeT* __o; const ::flatbuffers::rehasher_function_t *__rehasher; } _va = { &_fbb, _o, _rehasher}; (void)_va;
+  return linnet::schema::CreateQuantize(
+      _fbb);
+}
+
+inline LastRowsT *LastRows::UnPack(const ::flatbuffers::resolver_function_t *_resolver) const {
+  auto _o = std::unique_ptr<LastRowsT>(new LastRowsT());
+  UnPackTo(_o.get(), _resolver);
+  return _o.release();
+}
+
+inline void LastRows::UnPackTo(LastRowsT *_o, const ::flatbuffers::resolver_function_t *_resolver) const {
+  (void)_o;
+  (void)_resolver;
+}
+
+inline ::flatbuffers::Offset<LastRows> LastRows::Pack(::flatbuffers::FlatBufferBuilder &_fbb, const LastRowsT* _o, const ::flatbuffers::rehasher_function_t *_rehasher) {
+  return CreateLastRows(_fbb, _o, _rehasher);
+}
+
+inline ::flatbuffers::Offset<LastRows> CreateLastRows(::flatbuffers::FlatBufferBuilder &_fbb, const LastRowsT *_o, const ::flatbuffers::rehasher_function_t *_rehasher) {
+  (void)_rehasher;
+  (void)_o;
+  struct _VectorArgs { ::flatbuffers::FlatBufferBuilder *__fbb; const LastRowsT* __o; const ::flatbuffers::rehasher_function_t *__rehasher; } _va = { &_fbb, _o, _rehasher}; (void)_va;
+  return linnet::schema::CreateLastRows(
+      _fbb);
+}
+
+inline NormT *Norm::UnPack(const ::flatbuffers::resolver_function_t *_resolver) const {
+  auto _o = std::unique_ptr<NormT>(new NormT());
+  UnPackTo(_o.get(), _resolver);
+  return _o.release();
+}
+
+inline void Norm::UnPackTo(NormT *_o, const ::flatbuffers::resolver_function_t *_resolver) const {
+  (void)_o;
+  (void)_resolver;
+  { auto _e = kind(); _o->kind = _e; }
+  { auto _e = groups(); _o->groups = _e; }
+  { auto _e = epsilon(); _o->epsilon = _e; }
+}
+
+inline ::flatbuffers::Offset<Norm> Norm::Pack(::flatbuffers::FlatBufferBuilder &_fbb, const NormT* _o, const ::flatbuffers::rehasher_function_t *_rehasher) {
+  return CreateNorm(_fbb, _o, _rehasher);
+}
+
+inline ::flatbuffers::Offset<Norm> CreateNorm(::flatbuffers::FlatBufferBuilder &_fbb, const NormT *_o, const ::flatbuffers::rehasher_function_t *_rehasher) {
+  (void)_rehasher;
+  (void)_o;
+  struct _VectorArgs { ::flatbuffers::FlatBufferBuilder *__fbb; const NormT* __o; const ::flatbuffers::rehasher_function_t *__rehasher; } _va = { &_fbb, _o, _rehasher}; (void)_va;
+  auto _kind = _o->kind;
+  auto _groups = _o->groups;
+  auto _epsilon = _o->epsilon;
+  return linnet::schema::CreateNorm(
+      _fbb,
+      _kind,
+      _groups,
+      _epsilon);
+}
+
+inline ElementwiseT *Elementwise::UnPack(const ::flatbuffers::resolver_function_t *_resolver) const {
+  auto _o = std::unique_ptr<ElementwiseT>(new ElementwiseT());
+  UnPackTo(_o.get(), _resolver);
+  return _o.release();
+}
+
+inline void Elementwise::UnPackTo(ElementwiseT *_o, const ::flatbuffers::resolver_function_t *_resolver) const {
+  (void)_o;
+  (void)_resolver;
+  { auto _e = steps(); if (_e) { _o->steps.resize(_e->size()); for (::flatbuffers::uoffset_t _i = 0; _i < _e->size(); _i++) { _o->steps[_i] = *_e->Get(_i); } } else { _o->steps.resize(0); } }
+}
+
+inline ::flatbuffers::Offset<Elementwise> Elementwise::Pack(::flatbuffers::FlatBufferBuilder &_fbb, const ElementwiseT* _o, const ::flatbuffers::rehasher_function_t *_rehasher) {
+  return CreateElementwise(_fbb, _o, _rehasher);
+}
+
+inline ::flatbuffers::Offset<Elementwise> CreateElementwise(::flatbuffers::FlatBufferBuilder &_fbb, const ElementwiseT *_o, const ::flatbuffers::rehasher_function_t *_rehasher) {
+  (void)_rehasher;
+  (void)_o;
+  struct _VectorArgs { ::flatbuffers::FlatBufferBuilder *__fbb; const ElementwiseT* __o; const ::flatbuffers::rehasher_function_t *__rehasher; } _va = { &_fbb, _o, _rehasher}; (void)_va;
+  auto _steps = _fbb.CreateVectorOfStructs(_o->steps);
+  return linnet::schema::CreateElementwise(
+      _fbb,
+      _steps);
+}
+
+inline GroupSumT *GroupSum::UnPack(const ::flatbuffers::resolver_function_t *_resolver) const {
+  auto _o = std::unique_ptr<GroupSumT>(new GroupSumT());
+  UnPackTo(_o.get(), _resolver);
+  return _o.release();
+}
+
+inline void GroupSum::UnPackTo(GroupSumT *_o, const ::flatbuffers::resolver_function_t *_resolver) const {
+  (void)_o;
+  (void)_resolver;
+}
+
+inline ::flatbuffers::Offset<GroupSum> GroupSum::Pack(::flatbuffers::FlatBufferBuilder &_fbb, const GroupSumT* _o, const ::flatbuffers::rehasher_function_t *_rehasher) {
+  return CreateGroupSum(_fbb, _o, _rehasher);
+}
+
+inline ::flatbuffers::Offset<GroupSum> CreateGroupSum(::flatbuffers::FlatBufferBuilder &_fbb, const GroupSumT *_o, const ::flatbuffers::rehasher_function_t *_rehasher) {
+  (void)_rehasher;
+  (void)_o;
+  struct _VectorArgs { ::flatbuffers::FlatBufferBuilder *__fbb; const GroupSumT* __o; const ::flatbuffers::rehasher_function_t *__rehasher; } _va = { &_fbb, _o, _rehasher}; (void)_va;
+  return linnet::schema::CreateGroupSum(
+      _fbb);
+}
+
+inline TokenShiftT *TokenShift::UnPack(const ::flatbuffers::resolver_function_t *_resolver) const {
+  auto _o = std::unique_ptr<TokenShiftT>(new TokenShiftT());
+  UnPackTo(_o.get(), _resolver);
+  return _o.release();
+}
+
+inline void TokenShift::UnPackTo(TokenShiftT *_o, const ::flatbuffers::resolver_function_t *_resolver) const {
+  (void)_o;
+  (void)_resolver;
+}
+
+inline ::flatbuffers::Offset<TokenShift> TokenShift::Pack(::flatbuffers::FlatBufferBuilder &_fbb, const TokenShiftT* _o, const ::flatbuffers::rehasher_function_t *_rehasher) {
+  return CreateTokenShift(_fbb, _o, _rehasher);
+}
+
+inline ::flatbuffers::Offset<TokenShift> CreateTokenShift(::flatbuffers::FlatBufferBuilder &_fbb, const TokenShiftT *_o, const ::flatbuffers::rehasher_function_t *_rehasher) {
+  (void)_rehasher;
+  (void)_o;
+  struct _VectorArgs { ::flatbuffers::FlatBufferBuilder *__fbb; const TokenShiftT* __o; const ::flatbuffers::rehasher_function_t *__rehasher; } _va = { &_fbb, _o, _rehasher}; (void)_va;
+  return linnet::schema::CreateTokenShift(
+      _fbb);
+}
+
+inline CausalConvT *CausalConv::UnPack(const ::flatbuffers::resolver_function_t *_resolver) const {
+  auto _o = std::unique_ptr<CausalConvT>(new CausalConvT());
+  UnPackTo(_o.get(), _resolver);
+  return _o.release();
+}
+
+inline void CausalConv::UnPackTo(CausalConvT *_o, const ::flatbuffers::resolver_function_t *_resolver) const {
+  (void)_o;
+  (void)_resolver;
+  { auto _e = activation(); _o->activation = _e; }
+}
+
+inline ::flatbuffers::Offset<CausalConv> CausalConv::Pack(::flatbuffers::FlatBufferBuilder &_fbb, const CausalConvT* _o, const ::flatbuffers::rehasher_function_t *_rehasher) {
+  return CreateCausalConv(_fbb, _o, _rehasher);
+}
+
+inline ::flatbuffers::Offset<CausalConv> CreateCausalConv(::flatbuffers::FlatBufferBuilder &_fbb, const CausalConvT *_o, const ::flatbuffers::rehasher_function_t *_rehasher) {
+  (void)_rehasher;
+  (void)_o;
+  struct _VectorArgs { ::flatbuffers::FlatBufferBuilder *__fbb; const CausalConvT* __o; const ::flatbuffers::rehasher_function_t *__rehasher; } _va = { &_fbb, _o, _rehasher}; (void)_va;
+  auto _activation = _o->activation;
+  return linnet::schema::CreateCausalConv(
+      _fbb,
+      _activation);
+}
+
+inline RotaryT *Rotary::UnPack(const ::flatbuffers::resolver_function_t *_resolver) const {
+  auto _o = std::unique_ptr<RotaryT>(new RotaryT());
+  UnPackTo(_o.get(), _resolver);
+  return _o.release();
+}
+
+inline void Rotary::UnPackTo(RotaryT *_o, const ::flatbuffers::resolver_function_t *_resolver) const {
+  (void)_o;
+  (void)_resolver;
+  { auto _e = heads(); _o->heads = _e; }
+  { auto _e = dimensions(); _o->dimensions = _e; }
+  { auto _e = style(); _o->style = _e; }
+  { auto _e = scale(); _o->scale = _e; }
+}
+
+inline ::flatbuffers::Offset<Rotary> Rotary::Pack(::flatbuffers::FlatBufferBuilder &_fbb, const RotaryT* _o, const ::flatbuffers::rehasher_function_t *_rehasher) {
+  return CreateRotary(_fbb, _o, _rehasher);
+}
+
+inline ::flatbuffers::Offset<Rotary> CreateRotary(::flatbuffers::FlatBufferBuilder &_fbb, const RotaryT *_o, const ::flatbuffers::rehasher_function_t *_rehasher) {
+  (void)_rehasher;
+  (void)_o;
+  struct _VectorArgs { ::flatbuffers::FlatBufferBuilder *__fbb; const RotaryT* __o; const ::flatbuffers::rehasher_function_t *__rehasher; } _va = { &_fbb, _o, _rehasher}; (void)_va;
+  auto _heads = _o->heads;
+  auto _dimensions = _o->dimensions;
+  auto _style = _o->style;
+  auto _scale = _o->scale;
+  return linnet::schema::CreateRotary(
+      _fbb,
+      _heads,
+      _dimensions,
+      _style,
+      _scale);
+}
+
+inline SoftmaxAttentionT *SoftmaxAttention::UnPack(const ::flatbuffers::resolver_function_t *_resolver) const {
+  auto _o = std::unique_ptr<SoftmaxAttentionT>(new SoftmaxAttentionT());
+  UnPackTo(_o.get(), _resolver);
+  return _o.release();
+}
+
+inline void SoftmaxAttention::UnPackTo(SoftmaxAttentionT *_o, const ::flatbuffers::resolver_function_t *_resolver) const {
+  (void)_o;
+  (void)_resolver;
+  { auto _e = heads(); _o->heads = _e; }
+  { auto _e = key_value_heads(); _o->key_value_heads = _e; }
+  { auto _e = scale(); _o->scale = _e; }
+}
+
+inline ::flatbuffers::Offset<SoftmaxAttention> SoftmaxAttention::Pack(::flatbuffers::FlatBufferBuilder &_fbb, const SoftmaxAttentionT* _o, const ::flatbuffers::rehasher_function_t *_rehasher) {
+  return CreateSoftmaxAttention(_fbb, _o, _rehasher);
+}
+
+inline ::flatbuffers::Offset<SoftmaxAttention> CreateSoftmaxAttention(::flatbuffers::FlatBufferBuilder &_fbb, const SoftmaxAttentionT *_o, const ::flatbuffers::rehasher_function_t *_rehasher) {
+  (void)_rehasher;
+  (void)_o;
+  struct _VectorArgs { ::flatbuffers::FlatBufferBuilder *__fbb; const SoftmaxAttentionT* __o; const ::flatbuffers::rehasher_function_t *__rehasher; } _va = { &_fbb, _o, _rehasher}; (void)_va;
+  auto _heads = _o->heads;
+  auto _key_value_heads = _o->key_value_heads;
+  auto _scale = _o->scale;
+  return linnet::schema::CreateSoftmaxAttention(
+      _fbb,
+      _heads,
+      _key_value_heads,
+      _scale);
+}
+
+inline FastWeightT *FastWeight::UnPack(const ::flatbuffers::resolver_function_t *_resolver) const {
+  auto _o = std::unique_ptr<FastWeightT>(new FastWeightT());
+  UnPackTo(_o.get(), _resolver);
+  return _o.release();
+}
+
+inline void FastWeight::UnPackTo(FastWeightT *_o, const ::flatbuffers::resolver_function_t *_resolver) const {
+  (void)_o;
+  (void)_resolver;
+  { auto _e = heads(); _o->heads = _e; }
+  { auto _e = key_heads(); _o->key_heads = _e; }
+  { auto _e = decay(); _o->decay = _e; }
+  { auto _e = rule(); _o->rule = _e; }
+  { auto _e = correct_before_decay(); _o->correct_before_decay = _e; }
+  { auto _e = read(); _o->read = _e; }
+  { auto _e = scale(); _o->scale = _e; }
+  { auto _e = squash(); _o->squash = _e; }
+  { auto _e = normalize(); _o->normalize = _e; }
+  { auto _e = normalizer_epsilon(); _o->normalizer_epsilon = _e; }
+  { auto _e = normalizer_query_epsilon(); _o->normalizer_query_epsilon = _e; }
+}
+
+inline ::flatbuffers::Offset<FastWeight> FastWeight::Pack(::flatbuffers::FlatBufferBuilder &_fbb, const FastWeightT* _o, const ::flatbuffers::rehasher_function_t *_rehasher) {
+  return CreateFastWeight(_fbb, _o, _rehasher);
+}
+
+inline ::flatbuffers::Offset<FastWeight> CreateFastWeight(::flatbuffers::FlatBufferBuilder &_fbb, const FastWeightT *_o, const ::flatbuffers::rehasher_function_t *_rehasher) {
+  (void)_rehasher;
+  (void)_o;
+  struct _VectorArgs { ::flatbuffers::FlatBufferBuilder *__fbb; const FastWeightT* __o; const ::flatbuffers::rehasher_function_t *__rehasher; } _va = { &_fbb, _o, _rehasher}; (void)_va;
+  auto _heads = _o->heads;
+  auto _key_heads = _o->key_heads;
+  auto _decay = _o->decay;
+  auto _rule = _o->rule;
+  auto _correct_before_decay = _o->correct_before_decay;
+  auto _read = _o->read;
+  auto _scale = _o->scale;
+  auto _squash = _o->squash;
+  auto _normalize = _o->normalize;
+  auto _normalizer_epsilon = _o->normalizer_epsilon;
+  auto _normalizer_query_epsilon = _o->normalizer_query_epsilon;
+  return linnet::schema::CreateFastWeight(
+      _fbb,
+      _heads,
+      _key_heads,
+      _decay,
+      _rule,
+      _correct_before_decay,
+      _read,
+      _scale,
+      _squash,
+      _normalize,
+      _normalizer_epsilon,
+      _normalizer_query_epsilon);
+}
+
+inline OperatorT *Operator::UnPack(const ::flatbuffers::resolver_function_t *_resolver) const {
+  auto _o = std::unique_ptr<OperatorT>(new OperatorT());
+  UnPackTo(_o.get(), _resolver);
+  return _o.release();
+}
+
+inline void Operator::UnPackTo(OperatorT *_o, const ::flatbuffers::resolver_function_t *_resolver) const {
+  (void)_o;
+  (void)_resolver;
+  { auto _e = name(); if (_e) _o->name = _e->str(); }
+  { auto _e = attributes_type(); _o->attributes.type = _e; }
+  { auto _e = attributes(); if (_e) _o->attributes.value = linnet::schema::AttributesUnion::UnPack(_e, attributes_type(), _resolver); }
+  { auto _e = inputs(); if (_e) { _o->inputs.resize(_e->size()); for (::flatbuffers::uoffset_t _i = 0; _i < _e->size(); _i++) { _o->inputs[_i] = _e->Get(_i); } } else { _o->inputs.resize(0); } }
+  { auto _e = outputs(); if (_e) { _o->outputs.resize(_e->size()); for (::flatbuffers::uoffset_t _i = 0; _i < _e->size(); _i++) { _o->outputs[_i] = _e->Get(_i); } } else { _o->outputs.resize(0); } }
+}
+
+inline ::flatbuffers::Offset<Operator> Operator::Pack(::flatbuffers::FlatBufferBuilder &_fbb, const OperatorT* _o, const ::flatbuffers::rehasher_function_t *_rehasher) {
+  return CreateOperator(_fbb, _o, _rehasher);
+}
+
+inline ::flatbuffers::Offset<Operator> CreateOperator(::flatbuffers::FlatBufferBuilder &_fbb, const OperatorT *_o, const ::flatbuffers::rehasher_function_t *_rehasher) {
+  (void)_rehasher;
+  (void)_o;
+  struct _VectorArgs { ::flatbuffers::FlatBufferBuilder *__fbb; const OperatorT* __o; const ::flatbuffers::rehasher_function_t *__rehasher; } _va = { &_fbb, _o, _rehasher}; (void)_va;
+  auto _name = _fbb.CreateString(_o->name);
+  auto _attributes_type = _o->attributes.type;
+  auto _attributes = _o->attributes.Pack(_fbb);
+  auto _inputs = _fbb.CreateVector(_o->inputs);
+  auto _outputs = _fbb.CreateVector(_o->outputs);
+  return linnet::schema::CreateOperator(
+      _fbb,
+      _name,
+      _attributes_type,
+      _attributes,
+      _inputs,
+      _outputs);
+}
+
+inline EntryPointT::EntryPointT(const EntryPointT &o)
+      : name(o.name),
+        inputs(o.inputs),
+        outputs(o.outputs) {
+  operators.reserve(o.operators.size());
+  for (const auto &operators_ : o.operators) { operators.emplace_back((operators_) ? new linnet::schema::OperatorT(*operators_) : nullptr); }
+}
+
+inline EntryPointT &EntryPointT::operator=(EntryPointT o) FLATBUFFERS_NOEXCEPT {
+  std::swap(name, o.name);
+  std::swap(inputs, o.inputs);
+  std::swap(outputs, o.outputs);
+  std::swap(operators, o.operators);
+  return *this;
+}
+
+inline EntryPointT *EntryPoint::UnPack(const ::flatbuffers::resolver_function_t *_resolver) const {
+  auto _o = std::unique_ptr<EntryPointT>(new EntryPointT());
+  UnPackTo(_o.get(), _resolver);
+  return _o.release();
+}
+
+inline void EntryPoint::UnPackTo(EntryPointT *_o, const ::flatbuffers::resolver_function_t *_resolver) const {
+  (void)_o;
+  (void)_resolver;
+  { auto _e = name(); if (_e) _o->name = _e->str(); }
+  { auto _e = inputs(); if (_e) { _o->inputs.resize(_e->size()); for (::flatbuffers::uoffset_t _i = 0; _i < _e->size(); _i++) { _o->inputs[_i] = _e->Get(_i); } } else { _o->inputs.resize(0); } }
+  { auto _e = outputs(); if (_e) { _o->outputs.resize(_e->size()); for (::flatbuffers::uoffset_t _i = 0; _i < _e->size(); _i++) { _o->outputs[_i] = _e->Get(_i); } } else { _o->outputs.resize(0); } }
+  { auto _e = operators(); if (_e) { _o->operators.resize(_e->size()); for (::flatbuffers::uoffset_t _i = 0; _i < _e->size(); _i++) { if(_o->operators[_i]) { _e->Get(_i)->UnPackTo(_o->operators[_i].get(), _resolver); } else { _o->operators[_i] = std::unique_ptr<linnet::schema::OperatorT>(_e->Get(_i)->UnPack(_resolver)); }; } } else { _o->operators.resize(0); } }
+}
+
+inline ::flatbuffers::Offset<EntryPoint> EntryPoint::Pack(::flatbuffers::FlatBufferBuilder &_fbb, const EntryPointT* _o, const ::flatbuffers::rehasher_function_t *_rehasher) {
+  return CreateEntryPoint(_fbb, _o, _rehasher);
+}
+
+inline ::flatbuffers::Offset<EntryPoint> CreateEntryPoint(::flatbuffers::FlatBufferBuilder &_fbb, const EntryPointT *_o, const ::flatbuffers::rehasher_function_t *_rehasher) {
+  (void)_rehasher;
+  (void)_o;
+  struct _VectorArgs { ::flatbuffers::FlatBufferBuilder *__fbb; const EntryPointT* __o; const ::flatbuffers::rehasher_function_t *__rehasher; } _va = { &_fbb, _o, _rehasher}; (void)_va;
+  auto _name = _fbb.CreateString(_o->name);
+  auto _inputs = _fbb.CreateVector(_o->inputs);
+  auto _outputs = _fbb.CreateVector(_o->outputs);
+  auto _operators = _fbb.CreateVector<::flatbuffers::Offset<linnet::schema::Operator>> (_o->operators.size(), [](size_t i, _VectorArgs *__va) { return CreateOperator(*__va->__fbb, __va->__o->operators[i].get(), __va->__rehasher); }, &_va );
+  return linnet::schema::CreateEntryPoint(
+      _fbb,
+      _name,
+      _inputs,
+      _outputs,
+      _operators);
+}
+
+inline TokenizerT::TokenizerT(const TokenizerT &o)
+      : kind(o.kind),
+        vocabulary(o.vocabulary),
+        token_offsets((o.token_offsets) ? new linnet::schema::Segment(*o.token_offsets) : nullptr),
+        token_bytes((o.token_bytes) ? new linnet::schema::Segment(*o.token_bytes) : nullptr),
+        tokens_by_bytes((o.tokens_by_bytes) ? new linnet::schema::Segment(*o.tokens_by_bytes) : nullptr),
+        merge_offsets((o.merge_offsets) ? new linnet::schema::Segment(*o.merge_offsets) : nullptr),
+        merges((o.merges) ? new linnet::schema::Segment(*o.merges) : nullptr),
+        normalizer(o.normalizer),
+        split_patterns(o.split_patterns),
+        add_prefix_space(o.add_prefix_space),
+        ignore_merges(o.ignore_merges),
+        added_tokens(o.added_tokens),
+        prefix_ids(o.prefix_ids),
+        suffix_ids(o.suffix_ids),
+        unknown_id(o.unknown_id),
+        fuse_unknown(o.fuse_unknown) {
+}
+
+inline TokenizerT &TokenizerT::operator=(TokenizerT o) FLATBUFFERS_NOEXCEPT {
+  std::swap(kind, o.kind);
+  std::swap(vocabulary, o.vocabulary);
+  std::swap(token_offsets, o.token_offsets);
+  std::swap(token_bytes, o.token_bytes);
+  std::swap(tokens_by_bytes, o.tokens_by_bytes);
+  std::swap(merge_offsets, o.merge_offsets);
+  std::swap(merges, o.merges);
+  std::swap(normalizer, o.normalizer);
+  std::swap(split_patterns, o.split_patterns);
+  std::swap(add_prefix_space, o.add_prefix_space);
+  std::swap(ignore_merges, o.ignore_merges);
+  std::swap(added_tokens, o.added_tokens);
+  std::swap(prefix_ids, o.prefix_ids);
+  std::swap(suffix_ids, o.suffix_ids);
+  std::swap(unknown_id, o.unknown_id);
+  std::swap(fuse_unknown, o.fuse_unknown);
+  return *this;
+}
+
+inline TokenizerT *Tokenizer::UnPack(const ::flatbuffers::resolver_function_t *_resolver) const {
+  auto _o = std::unique_ptr<TokenizerT>(new TokenizerT());
+  UnPackTo(_o.get(), _resolver);
+  return _o.release();
+}
+
+inline void Tokenizer::UnPackTo(TokenizerT *_o, const ::flatbuffers::resolver_function_t *_resolver) const {
+  (void)_o;
+  (void)_resolver;
+  { auto _e = kind(); _o->kind = _e; }
+  { auto _e = vocabulary(); _o->vocabulary = _e; }
+  { auto _e = token_offsets(); if (_e) _o->token_offsets = std::unique_ptr<linnet::schema::Segment>(new linnet::schema::Segment(*_e)); }
+  { auto _e = token_bytes(); if (_e) _o->token_bytes = std::unique_ptr<linnet::schema::Segment>(new linnet::schema::Segment(*_e)); }
+  { auto _e = tokens_by_bytes(); if (_e) _o->tokens_by_bytes = std::unique_ptr<linnet::schema::Segment>(new linnet::schema::Segment(*_e)); }
+  { auto _e = merge_offsets(); if (_e) _o->merge_offsets = std::unique_ptr<linnet::schema::Segment>(new linnet::schema::Segment(*_e)); }
+  { auto _e = merges(); if (_e) _o->merges = std::unique_ptr<linnet::schema::Segment>(new linnet::schema::Segment(*_e)); }
+  { auto _e = normalizer(); _o->normalizer = _e; }
+  { auto _e = split_patterns(); if (_e) { _o->split_patterns.resize(_e->size()); for (::flatbuffers::uoffset_t _i = 0; _i < _e->size(); _i++) { _o->split_patterns[_i] = _e->Get(_i)->str(); } } else { _o->split_patterns.resize(0); } }
+  { auto _e = add_prefix_space(); _o->add_prefix_space = _e; }
+  { auto _e = ignore_merges(); _o->ignore_merges = _e; }
+  { auto _e = added_tokens(); if (_e) { _o->added_tokens.resize(_e->size()); for (::flatbuffers::uoffset_t _i = 0; _i < _e->size(); _i++) { _o->added_tokens[_i] = *_e->Get(_i); } } else { _o->added_tokens.resize(0); } }
+  { auto _e = prefix_ids(); if (_e) { _o->prefix_ids.resize(_e->size()); for (::flatbuffers::uoffset_t _i = 0; _i < _e->size(); _i++) { _o->prefix_ids[_i] = _e->Get(_i); } } else { _o->prefix_ids.resize(0); } }
+  { auto _e = suffix_ids(); if (_e) { _o->suffix_ids.resize(_e->size()); for (::flatbuffers::uoffset_t _i = 0; _i < _e->size(); _i++) { _o->suffix_ids[_i] = _e->Get(_i); } } else { _o->suffix_ids.resize(0); } }
+  { auto _e = unknown_id(); _o->unknown_id = _e; }
+  { auto _e = fuse_unknown(); _o->fuse_unknown = _e; }
+}
+
+inline ::flatbuffers::Offset<Tokenizer> Tokenizer::Pack(::flatbuffers::FlatBufferBuilder &_fbb, const TokenizerT* _o, const ::flatbuffers::rehasher_function_t *_rehasher) {
+  return CreateTokenizer(_fbb, _o, _rehasher);
+}
+
+inline ::flatbuffers::Offset<Tokenizer> CreateTokenizer(::flatbuffers::FlatBufferBuilder &_fbb, const TokenizerT *_o, const ::flatbuffers::rehasher_function_t *_rehasher) {
+  (void)_rehasher;
+  (void)_o;
+  struct _VectorArgs { ::flatbuffers::FlatBufferBuilder *__fbb; const TokenizerT* __o; const ::flatbuffers::rehasher_function_t *__rehasher; } _va = { &_fbb, _o, _rehasher}; (void)_va;
+  auto _kind = _o->kind;
+  auto _vocabulary = _o->vocabulary;
+  auto _token_offsets = _o->token_offsets ? _o->token_offsets.get() : nullptr;
+  auto _token_bytes = _o->token_bytes ? _o->token_bytes.get() : nullptr;
+  auto _tokens_by_bytes = _o->tokens_by_bytes ? _o->tokens_by_bytes.get() : nullptr;
+  auto _merge_offsets = _o->merge_offsets ? _o->merge_offsets.get() : nullptr;
+  auto _merges = _o->merges ? _o->merges.get() : nullptr;
+  auto _normalizer = _o->normalizer;
+  auto _split_patterns = _o->split_patterns.size() ? _fbb.CreateVectorOfStrings(_o->split_patterns) : 0;
+  auto _add_prefix_space = _o->add_prefix_space;
+  auto _ignore_merges = _o->ignore_merges;
+  auto _added_tokens = _o->added_tokens.size() ? _fbb.CreateVectorOfStructs(_o->added_tokens) : 0;
+  auto _prefix_ids = _o->prefix_ids.size() ? _fbb.CreateVector(_o->prefix_ids) : 0;
+  auto _suffix_ids = _o->suffix_ids.size() ? _fbb.CreateVector(_o->suffix_ids) : 0;
+  auto _unknown_id = _o->unknown_id;
+  auto _fuse_unknown = _o->fuse_unknown;
+  return linnet::schema::CreateTokenizer(
+      _fbb,
+      _kind,
+      _vocabulary,
+      _token_offsets,
+      _token_bytes,
+      _tokens_by_bytes,
+      _merge_offsets,
+      _merges,
+      _normalizer,
+      _split_patterns,
+      _add_prefix_space,
+      _ignore_merges,
+      _added_tokens,
+      _prefix_ids,
+      _suffix_ids,
+      _unknown_id,
+      _fuse_unknown);
+}
+
+inline GenerationT *Generation::UnPack(const ::flatbuffers::resolver_function_t *_resolver) const {
+  auto _o = std::unique_ptr<GenerationT>(new GenerationT());
+  UnPackTo(_o.get(), _resolver);
+  return _o.release();
+}
+
+inline void Generation::UnPackTo(GenerationT *_o, const ::flatbuffers::resolver_function_t *_resolver) const {
+  (void)_o;
+  (void)_resolver;
+  { auto _e = end_ids(); if (_e) { _o->end_ids.resize(_e->size()); for (::flatbuffers::uoffset_t _i = 0; _i < _e->size(); _i++) { _o->end_ids[_i] = _e->Get(_i); } } else { _o->end_ids.resize(0); } }
+  { auto _e = temperature(); _o->temperature = _e; }
+  { auto _e = top_k(); _o->top_k = _e; }
+  { auto _e = top_p(); _o->top_p = _e; }
+  { auto _e = min_p(); _o->min_p = _e; }
+  { auto _e = repetition_penalty(); _o->repetition_penalty = _e; }
+  { auto _e = context(); _o->context = _e; }
+}
+
+inline ::flatbuffers::Offset<Generation> Generation::Pack(::flatbuffers::FlatBufferBuilder &_fbb, const GenerationT* _o, const ::flatbuffers::rehasher_function_t *_rehasher) {
+  return CreateGeneration(_fbb, _o, _rehasher);
+}
+
+inline ::flatbuffers::Offset<Generation> CreateGeneration(::flatbuffers::FlatBufferBuilder &_fbb, const GenerationT *_o, const ::flatbuffers::rehasher_function_t *_rehasher) {
+  (void)_rehasher;
+  (void)_o;
+  struct _VectorArgs { ::flatbuffers::FlatBufferBuilder *__fbb; const GenerationT* __o; const ::flatbuffers::rehasher_function_t *__rehasher; } _va = { &_fbb, _o, _rehasher}; (void)_va;
+  auto _end_ids = _o->end_ids.size() ? _fbb.CreateVector(_o->end_ids) : 0;
+  auto _temperature = _o->temperature;
+  auto _top_k = _o->top_k;
+  auto _top_p = _o->top_p;
+  auto _min_p = _o->min_p;
+  auto _repetition_penalty = _o->repetition_penalty;
+  auto _context = _o->context;
+  return linnet::schema::CreateGeneration(
+      _fbb,
+      _end_ids,
+      _temperature,
+      _top_k,
+      _top_p,
+      _min_p,
+      _repetition_penalty,
+      _context);
+}
+
+inline MetadataT *Metadata::UnPack(const ::flatbuffers::resolver_function_t *_resolver) const {
+  auto _o = std::unique_ptr<MetadataT>(new MetadataT());
+  UnPackTo(_o.get(), _resolver);
+  return _o.release();
+}
+
+inline void Metadata::UnPackTo(MetadataT *_o, const ::flatbuffers::resolver_function_t *_resolver) const {
+  (void)_o;
+  (void)_resolver;
+  { auto _e = name(); if (_e) _o->name = _e->str(); }
+  { auto _e = architecture(); if (_e) _o->architecture = _e->str(); }
+  { auto _e = source(); if (_e) _o->source = _e->str(); }
+  { auto _e = license(); if (_e) _o->license = _e->str(); }
+  { auto _e = source_sha256(); if (_e) _o->source_sha256 = _e->str(); }
+  { auto _e = converter(); if (_e) _o->converter = _e->str(); }
+  { auto _e = weights(); if (_e) _o->weights = _e->str(); }
+}
+
+inline ::flatbuffers::Offset<Metadata> Metadata::Pack(::flatbuffers::FlatBufferBuilder &_fbb, const MetadataT* _o, const ::flatbuffers::rehasher_function_t *_rehasher) {
+  return CreateMetadata(_fbb, _o, _rehasher);
+}
+
+inline ::flatbuffers::Offset<Metadata> CreateMetadata(::flatbuffers::FlatBufferBuilder &_fbb, const MetadataT *_o, const ::flatbuffers::rehasher_function_t *_rehasher) {
+  (void)_rehasher;
+  (void)_o;
+  struct _VectorArgs { ::flatbuffers::FlatBufferBuilder *__fbb; const MetadataT* __o; const ::flatbuffers::rehasher_function_t *__rehasher; } _va = { &_fbb, _o, _rehasher}; (void)_va;
+  auto _name = _o->name.empty() ? 0 : _fbb.CreateString(_o->name);
+  auto _architecture = _o->architecture.empty() ? 0 : _fbb.CreateString(_o->architecture);
+  auto _source = _o->source.empty() ? 0 : _fbb.CreateString(_o->source);
+  auto _license = _o->license.empty() ? 0 : _fbb.CreateString(_o->license);
+  auto _source_sha256 = _o->source_sha256.empty() ? 0 : _fbb.CreateString(_o->source_sha256);
+  auto _converter = _o->converter.empty() ? 0 : _fbb.CreateString(_o->converter);
+  auto _weights = _o->weights.empty() ? 0 : _fbb.CreateString(_o->weights);
+  return linnet::schema::CreateMetadata(
+      _fbb,
+      _name,
+      _architecture,
+      _source,
+      _license,
+      _source_sha256,
+      _converter,
+      _weights);
+}
+
+inline QualityFigureT *QualityFigure::UnPack(const ::flatbuffers::resolver_function_t *_resolver) const {
+  auto _o = std::unique_ptr<QualityFigureT>(new QualityFigureT());
+  UnPackTo(_o.get(), _resolver);
+  return _o.release();
+}
+
+inline void QualityFigure::UnPackTo(QualityFigureT *_o, const ::flatbuffers::resolver_function_t *_resolver) const {
+  (void)_o;
+  (void)_resolver;
+  { auto _e = name(); if (_e) _o->name = _e->str(); }
+  { auto _e = value(); _o->value = _e; }
+}
+
+inline ::flatbuffers::Offset<QualityFigure> QualityFigure::Pack(::flatbuffers::FlatBufferBuilder &_fbb, const QualityFigureT* _o, const ::flatbuffers::rehasher_function_t *_rehasher) {
+  return CreateQualityFigure(_fbb, _o, _rehasher);
+}
+
+inline ::flatbuffers::Offset<QualityFigure> CreateQualityFigure(::flatbuffers::FlatBufferBuilder &_fbb, const QualityFigureT *_o, const ::flatbuffers::rehasher_function_t *_rehasher) {
+  (void)_rehasher;
+  (void)_o;
+  struct _VectorArgs { ::flatbuffers::FlatBufferBuilder *__fbb; const QualityFigureT* __o; const ::flatbuffers::rehasher_function_t *__rehasher; } _va = { &_fbb, _o, _rehasher}; (void)_va;
+  auto _name = _fbb.CreateString(_o->name);
+  auto _value = _o->value;
+  return linnet::schema::CreateQualityFigure(
+      _fbb,
+      _name,
+      _value);
+}
+
+inline PackedMatrixT::PackedMatrixT(const PackedMatrixT &o)
+      : weight(o.weight),
+        bias(o.bias),
+        data((o.data) ? new linnet::schema::Segment(*o.data) : nullptr) {
+}
+
+inline PackedMatrixT &PackedMatrixT::operator=(PackedMatrixT o) FLATBUFFERS_NOEXCEPT {
+  std::swap(weight, o.weight);
+  std::swap(bias, o.bias);
+  std::swap(data, o.data);
+  return *this;
+}
+
+inline PackedMatrixT *PackedMatrix::UnPack(const ::flatbuffers::resolver_function_t *_resolver) const {
+  auto _o = std::unique_ptr<PackedMatrixT>(new PackedMatrixT());
+  UnPackTo(_o.get(), _resolver);
+  return _o.release();
+}
+
+inline void PackedMatrix::UnPackTo(PackedMatrixT *_o, const ::flatbuffers::resolver_function_t *_resolver) const {
+  (void)_o;
+  (void)_resolver;
+  { auto _e = weight(); _o->weight = _e; }
+  { auto _e = bias(); _o->bias = _e; }
+  { auto _e = data(); if (_e) _o->data = std::unique_ptr<linnet::schema::Segment>(new linnet::schema::Segment(*_e)); }
+}
+
+inline ::flatbuffers::Offset<PackedMatrix> PackedMatrix::Pack(::flatbuffers::FlatBufferBuilder &_fbb, const PackedMatrixT* _o, const ::flatbuffers::rehasher_function_t *_rehasher) {
+  return CreatePackedMatrix(_fbb, _o, _rehasher);
+}
+
+inline ::flatbuffers::Offset<PackedMatrix> CreatePackedMatrix(::flatbuffers::FlatBufferBuilder &_fbb, const PackedMatrixT *_o, const ::flatbuffers::rehasher_function_t *_rehasher) {
+  (void)_rehasher;
+  (void)_o;
+  struct _VectorArgs { ::flatbuffers::FlatBufferBuilder *__fbb; const PackedMatrixT* __o; const ::flatbuffers::rehasher_function_t *__rehasher; } _va = { &_fbb, _o, _rehasher}; (void)_va;
+  auto _weight = _o->weight;
+  auto _bias = _o->bias;
+  auto _data = _o->data ? _o->data.get() : nullptr;
+  return linnet::schema::CreatePackedMatrix(
+      _fbb,
+      _weight,
+      _bias,
+      _data);
+}
+
+inline PackedSectionT::PackedSectionT(const PackedSectionT &o)
+      : type(o.type),
+        layout(o.layout),
+        processor(o.processor) {
+  matrices.reserve(o.matrices.size());
+  for (const auto &matrices_ : o.matrices) { matrices.emplace_back((matrices_) ? new linnet::schema::PackedMatrixT(*matrices_) : nullptr); }
+}
+
+inline PackedSectionT &PackedSectionT::operator=(PackedSectionT o) FLATBUFFERS_NOEXCEPT {
+  std::swap(type, o.type);
+  std::swap(layout, o.layout);
+  std::swap(processor, o.processor);
+  std::swap(matrices, o.matrices);
+  return *this;
+}
+
+inline PackedSectionT *PackedSection::UnPack(const ::flatbuffers::resolver_function_t *_resolver) const {
+  auto _o = std::unique_ptr<PackedSectionT>(new PackedSectionT());
+  UnPackTo(_o.get(), _resolver);
+  return _o.release();
+}
+
+inline void PackedSection::UnPackTo(PackedSectionT *_o, const ::flatbuffers::resolver_function_t *_resolver) const {
+  (void)_o;
+  (void)_resolver;
+  { auto _e = type(); _o->type = _e; }
+  { auto _e = layout(); _o->layout = _e; }
+  { auto _e = processor(); if (_e) _o->processor = _e->str(); }
+  { auto _e = matrices(); if (_e) { _o->matrices.resize(_e->size()); for (::flatbuffers::uoffset_t _i = 0; _i < _e->size(); _i++) { if(_o->matrices[_i]) { _e->Get(_i)->UnPackTo(_o->matrices[_i].get(), _resolver); } else { _o->matrices[_i] = std::unique_ptr<linnet::schema::PackedMatrixT>(_e->Get(_i)->UnPack(_resolver)); }; } } else { _o->matrices.resize(0); } }
+}
+
+inline ::flatbuffers::Offset<PackedSection> PackedSection::Pack(::flatbuffers::FlatBufferBuilder &_fbb, const PackedSectionT* _o, const ::flatbuffers::rehasher_function_t *_rehasher) {
+  return CreatePackedSection(_fbb, _o, _rehasher);
+}
+
+inline ::flatbuffers::Offset<PackedSection> CreatePackedSection(::flatbuffers::FlatBufferBuilder &_fbb, const PackedSectionT *_o, const ::flatbuffers::rehasher_function_t *_rehasher) {
+  (void)_rehasher;
+  (void)_o;
+  struct _VectorArgs { ::flatbuffers::FlatBufferBuilder *__fbb; const PackedSectionT* __o; const ::flatbuffers::rehasher_function_t *__rehasher; } _va = { &_fbb, _o, _rehasher}; (void)_va;
+  auto _type = _o->type;
+  auto _layout = _o->layout;
+  auto _processor = _o->processor.empty() ? 0 : _fbb.CreateString(_o->processor);
+  auto _matrices = _fbb.CreateVector<::flatbuffers::Offset<linnet::schema::PackedMatrix>> (_o->matrices.size(), [](size_t i, _VectorArgs *__va) { return CreatePackedMatrix(*__va->__fbb, __va->__o->matrices[i].get(), __va->__rehasher); }, &_va );
+  return linnet::schema::CreatePackedSection(
+      _fbb,
+      _type,
+      _layout,
+      _processor,
+      _matrices);
+}
+
+inline ModelT::ModelT(const ModelT &o)
+      : version_major(o.version_major),
+        version_minor(o.version_minor),
+        metadata((o.metadata) ? new linnet::schema::MetadataT(*o.metadata) : nullptr),
+        tokenizer((o.tokenizer) ? new linnet::schema::TokenizerT(*o.tokenizer) : nullptr),
+        generation((o.generation) ? new linnet::schema::GenerationT(*o.generation) : nullptr) {
+  symbols.reserve(o.symbols.size());
+  for (const auto &symbols_ : o.symbols) { symbols.emplace_back((symbols_) ? new linnet::schema::SymbolT(*symbols_) : nullptr); }
+  tensors.reserve(o.tensors.size());
+  for (const auto &tensors_ : o.tensors) { tensors.emplace_back((tensors_) ? new linnet::schema::TensorT(*tensors_) : nullptr); }
+  entry_points.reserve(o.entry_points.size());
+  for (const auto &entry_points_ : o.entry_points) { entry_points.emplace_back((entry_points_) ? new linnet::schema::EntryPointT(*entry_points_) : nullptr); }
+  quality.reserve(o.quality.size());
+  for (const auto &quality_ : o.quality) { quality.emplace_back((quality_) ? new linnet::schema::QualityFigureT(*quality_) : nullptr); }
+  packed.reserve(o.packed.size());
+  for (const auto &packed_ : o.packed) { packed.emplace_back((packed_) ? new linnet::schema::PackedSectionT(*packed_) : nullptr); }
+}
+
+inline ModelT &ModelT::operator=(ModelT o) FLATBUFFERS_NOEXCEPT {
+  std::swap(version_major, o.version_major);
+  std::swap(version_minor, o.version_minor);
+  std::swap(metadata, o.metadata);
+  std::swap(symbols, o.symbols);
+  std::swap(tensors, o.tensors);
+  std::swap(entry_points, o.entry_points);
+  std::swap(tokenizer, o.tokenizer);
+  std::swap(generation, o.generation);
+  std::swap(quality, o.quality);
+  std::swap(packed, o.packed);
+  return *this;
+}
+
+inline ModelT *Model::UnPack(const ::flatbuffers::resolver_function_t *_resolver) const {
+  auto _o = std::unique_ptr<ModelT>(new ModelT());
+  UnPackTo(_o.get(), _resolver);
+  return _o.release();
+}
+
+inline void Model::UnPackTo(ModelT *_o, const ::flatbuffers::resolver_function_t *_resolver) const {
+  (void)_o;
+  (void)_resolver;
+  { auto _e = version_major(); _o->version_major = _e; }
+  { auto _e = version_minor(); _o->version_minor = _e; }
+  { auto _e = metadata(); if (_e) { if(_o->metadata) { _e->UnPackTo(_o->metadata.get(), _resolver); } else { _o->metadata = std::unique_ptr<linnet::schema::MetadataT>(_e->UnPack(_resolver)); } } else if (_o->metadata) { _o->metadata.reset(); } }
+  { auto _e = symbols(); if (_e) { _o->symbols.resize(_e->size()); for (::flatbuffers::uoffset_t _i = 0; _i < _e->size(); _i++) { if(_o->symbols[_i]) { _e->Get(_i)->UnPackTo(_o->symbols[_i].get(), _resolver); } else { _o->symbols[_i] = std::unique_ptr<linnet::schema::SymbolT>(_e->Get(_i)->UnPack(_resolver)); }; } } else { _o->symbols.resize(0); } }
+  { auto _e = tensors(); if (_e) { _o->tensors.resize(_e->size()); for (::flatbuffers::uoffset_t _i = 0; _i < _e->size(); _i++) { if(_o->tensors[_i]) { _e->Get(_i)->UnPackTo(_o->tensors[_i].get(), _resolver); } else { _o->tensors[_i] = std::unique_ptr<linnet::schema::TensorT>(_e->Get(_i)->UnPack(_resolver)); }; } } else { _o->tensors.resize(0); } }
+  { auto _e = entry_points(); if (_e) { _o->entry_points.resize(_e->size()); for (::flatbuffers::uoffset_t _i = 0; _i < _e->size(); _i++) { if(_o->entry_points[_i]) { _e->Get(_i)->UnPackTo(_o->entry_points[_i].get(), _resolver); } else { _o->entry_points[_i] = std::unique_ptr<linnet::schema::EntryPointT>(_e->Get(_i)->UnPack(_resolver)); }; } } else { _o->entry_points.resize(0); } }
+  { auto _e = tokenizer(); if (_e) { if(_o->tokenizer) { _e->UnPackTo(_o->tokenizer.get(), _resolver); } else { _o->tokenizer = std::unique_ptr<linnet::schema::TokenizerT>(_e->UnPack(_resolver)); } } else if (_o->tokenizer) { _o->tokenizer.reset(); } }
+  { auto _e = generation(); if (_e) { if(_o->generation) { _e->UnPackTo(_o->generation.get(), _resolver); } else { _o->generation = std::unique_ptr<linnet::schema::GenerationT>(_e->UnPack(_resolver)); } } else if (_o->generation) { _o->generation.reset(); } }
+  { auto _e = quality(); if (_e) { _o->quality.resize(_e->size()); for (::flatbuffers::uoffset_t _i = 0; _i < _e->size(); _i++) { if(_o->quality[_i]) { _e->Get(_i)->UnPackTo(_o->quality[_i].get(), _resolver); } else { _o->quality[_i] = std::unique_ptr<linnet::schema::QualityFigureT>(_e->Get(_i)->UnPack(_resolver)); }; } } else { _o->quality.resize(0); } }
+  { auto _e = packed(); if (_e) { _o->packed.resize(_e->size()); for (::flatbuffers::uoffset_t _i = 0; _i < _e->size(); _i++) { if(_o->packed[_i]) { _e->Get(_i)->UnPackTo(_o->packed[_i].get(), _resolver); } else { _o->packed[_i] = std::unique_ptr<linnet::schema::PackedSectionT>(_e->Get(_i)->UnPack(_resolver)); }; } } else { _o->packed.resize(0); } }
+}
+
+inline ::flatbuffers::Offset<Model> Model::Pack(::flatbuffers::FlatBufferBuilder &_fbb, const ModelT* _o, const ::flatbuffers::rehasher_function_t *_rehasher) {
+  return CreateModel(_fbb, _o, _rehasher);
+}
+
+inline ::flatbuffers::Offset<Model> CreateModel(::flatbuffers::FlatBufferBuilder &_fbb, const ModelT *_o, const ::flatbuffers::rehasher_function_t *_rehasher) {
+  (void)_rehasher;
+  (void)_o;
+  struct _VectorArgs { ::flatbuffers::FlatBufferBuilder *__fbb; const ModelT* __o; const ::flatbuffers::rehasher_function_t *__rehasher; } _va = { &_fbb, _o, _rehasher}; (void)_va;
+  auto _version_major = _o->version_major;
+  auto _version_minor = _o->version_minor;
+  auto _metadata = _o->metadata ? CreateMetadata(_fbb, _o->metadata.get(), _rehasher) : 0;
+  auto _symbols = _fbb.CreateVector<::flatbuffers::Offset<linnet::schema::Symbol>> (_o->symbols.size(), [](size_t i, _VectorArgs *__va) { return CreateSymbol(*__va->__fbb, __va->__o->symbols[i].get(), __va->__rehasher); }, &_va );
+  auto _tensors = _fbb.CreateVector<::flatbuffers::Offset<linnet::schema::Tensor>> (_o->tensors.size(), [](size_t i, _VectorArgs *__va) { return CreateTensor(*__va->__fbb, __va->__o->tensors[i].get(), __va->__rehasher); }, &_va );
+  auto _entry_points = _fbb.CreateVector<::flatbuffers::Offset<linnet::schema::EntryPoint>> (_o->entry_points.size(), [](size_t i, _VectorArgs *__va) { return CreateEntryPoint(*__va->__fbb, __va->__o->entry_points[i].get(), __va->__rehasher); }, &_va );
+  auto _tokenizer = _o->tokenizer ? CreateTokenizer(_fbb, _o->tokenizer.get(), _rehasher) : 0;
+  auto _generation = _o->generation ? CreateGeneration(_fbb, _o->generation.get(), _rehasher) : 0;
+  auto _quality = _o->quality.size() ? _fbb.CreateVector<::flatbuffers::Offset<linnet::schema::QualityFigure>> (_o->quality.size(), [](size_t i, _VectorArgs *__va) { return CreateQualityFigure(*__va->__fbb, __va->__o->quality[i].get(), __va->__rehasher); }, &_va ) : 0;
+  auto _packed = _o->packed.size() ? _fbb.CreateVector<::flatbuffers::Offset<linnet::schema::PackedSection>> (_o->packed.size(), [](size_t i, _VectorArgs *__va) { return CreatePackedSection(*__va->__fbb, __va->__o->packed[i].get(), __va->__rehasher); }, &_va ) : 0;
+  return linnet::schema::CreateModel(
+      _fbb,
+      _version_major,
+      _version_minor,
+      _metadata,
+      _symbols,
+      _tensors,
+      _entry_points,
+      _tokenizer,
+      _generation,
+      _quality,
+      _packed);
 }
 
 inline bool VerifyAttributes(::flatbuffers::Verifier &verifier, const void *obj, Attributes type) {
@@ -2675,6 +4342,239 @@ inline bool VerifyAttributesVector(::flatbuffers::Verifier &verifier, const ::fl
   return true;
 }
 
+inline void *AttributesUnion::UnPack(const void *obj, Attributes type, const ::flatbuffers::resolver_function_t *resolver) {
+  (void)resolver;
+  switch (type) {
+    case Attributes::Linear: {
+      auto ptr = reinterpret_cast<const linnet::schema::Linear *>(obj);
+      return ptr->UnPack(resolver);
+    }
+    case Attributes::Embedding: {
+      auto ptr = reinterpret_cast<const linnet::schema::Embedding *>(obj);
+      return ptr->UnPack(resolver);
+    }
+    case Attributes::Quantize: {
+      auto ptr = reinterpret_cast<const linnet::schema::Quantize *>(obj);
+      return ptr->UnPack(resolver);
+    }
+    case Attributes::LastRows: {
+      auto ptr = reinterpret_cast<const linnet::schema::LastRows *>(obj);
+      return ptr->UnPack(resolver);
+    }
+    case Attributes::Norm: {
+      auto ptr = reinterpret_cast<const linnet::schema::Norm *>(obj);
+      return ptr->UnPack(resolver);
+    }
+    case Attributes::Elementwise: {
+      auto ptr = reinterpret_cast<const linnet::schema::Elementwise *>(obj);
+      return ptr->UnPack(resolver);
+    }
+    case Attributes::GroupSum: {
+      auto ptr = reinterpret_cast<const linnet::schema::GroupSum *>(obj);
+      return ptr->UnPack(resolver);
+    }
+    case Attributes::TokenShift: {
+      auto ptr = reinterpret_cast<const linnet::schema::TokenShift *>(obj);
+      return ptr->UnPack(resolver);
+    }
+    case Attributes::CausalConv: {
+      auto ptr = reinterpret_cast<const linnet::schema::CausalConv *>(obj);
+      return ptr->UnPack(resolver);
+    }
+    case Attributes::Rotary: {
+      auto ptr = reinterpret_cast<const linnet::schema::Rotary *>(obj);
+      return ptr->UnPack(resolver);
+    }
+    case Attributes::SoftmaxAttention: {
+      auto ptr = reinterpret_cast<const linnet::schema::SoftmaxAttention *>(obj);
+      return ptr->UnPack(resolver);
+    }
+    case Attributes::FastWeight: {
+      auto ptr = reinterpret_cast<const linnet::schema::FastWeight *>(obj);
+      return ptr->UnPack(resolver);
+    }
+    default: return nullptr;
+  }
+}
+
+inline ::flatbuffers::Offset<void> AttributesUnion::Pack(::flatbuffers::FlatBufferBuilder &_fbb, const ::flatbuffers::rehasher_function_t *_rehasher) const {
+  (void)_rehasher;
+  switch (type) {
+    case Attributes::Linear: {
+      auto ptr = reinterpret_cast<const linnet::schema::LinearT *>(value);
+      return CreateLinear(_fbb, ptr, _rehasher).Union();
+    }
+    case Attributes::Embedding: {
+      auto ptr = reinterpret_cast<const linnet::schema::EmbeddingT *>(value);
+      return CreateEmbedding(_fbb, ptr, _rehasher).Union();
+    }
+    case Attributes::Quantize: {
+      auto ptr = reinterpret_cast<const linnet::schema::QuantizeT *>(value);
+      return CreateQuantize(_fbb, ptr, _rehasher).Union();
+    }
+    case Attributes::LastRows: {
+      auto ptr = reinterpret_cast<const linnet::schema::LastRowsT *>(value);
+      return CreateLastRows(_fbb, ptr, _rehasher).Union();
+    }
+    case Attributes::Norm: {
+      auto ptr = reinterpret_cast<const linnet::schema::NormT *>(value);
+      return CreateNorm(_fbb, ptr, _rehasher).Union();
+    }
+    case Attributes::Elementwise: {
+      auto ptr = reinterpret_cast<const linnet::schema::ElementwiseT *>(value);
+      return CreateElementwise(_fbb, ptr, _rehasher).Union();
+    }
+    case Attributes::GroupSum: {
+      auto ptr = reinterpret_cast<const linnet::schema::GroupSumT *>(value);
+      return CreateGroupSum(_fbb, ptr, _rehasher).Union();
+    }
+    case Attributes::TokenShift: {
+      auto ptr = reinterpret_cast<const linnet::schema::TokenShiftT *>(value);
+      return CreateTokenShift(_fbb, ptr, _rehasher).Union();
+    }
+    case Attributes::CausalConv: {
+      auto ptr = reinterpret_cast<const linnet::schema::CausalConvT *>(value);
+      return CreateCausalConv(_fbb, ptr, _rehasher).Union();
+    }
+    case Attributes::Rotary: {
+      auto ptr = reinterpret_cast<const linnet::schema::RotaryT *>(value);
+      return CreateRotary(_fbb, ptr, _rehasher).Union();
+    }
+    case Attributes::SoftmaxAttention: {
+      auto ptr = reinterpret_cast<const linnet::schema::SoftmaxAttentionT *>(value);
+      return CreateSoftmaxAttention(_fbb, ptr, _rehasher).Union();
+    }
+    case Attributes::FastWeight: {
+      auto ptr = reinterpret_cast<const linnet::schema::FastWeightT *>(value);
+      return CreateFastWeight(_fbb, ptr, _rehasher).Union();
+    }
+    default: return 0;
+  }
+}
+
+inline AttributesUnion::AttributesUnion(const AttributesUnion &u) : type(u.type), value(nullptr) {
+  switch (type) {
+    case Attributes::Linear: {
+      value = new linnet::schema::LinearT(*reinterpret_cast<linnet::schema::LinearT *>(u.value));
+      break;
+    }
+    case Attributes::Embedding: {
+      value = new linnet::schema::EmbeddingT(*reinterpret_cast<linnet::schema::EmbeddingT *>(u.value));
+      break;
+    }
+    case Attributes::Quantize: {
+      value = new linnet::schema::QuantizeT(*reinterpret_cast<linnet::schema::QuantizeT *>(u.value));
+      break;
+    }
+    case Attributes::LastRows: {
+      value = new linnet::schema::LastRowsT(*reinterpret_cast<linnet::schema::LastRowsT *>(u.value));
+      break;
+    }
+    case Attributes::Norm: {
+      value = new linnet::schema::NormT(*reinterpret_cast<linnet::schema::NormT *>(u.value));
+      break;
+    }
+    case Attributes::Elementwise: {
+      value = new linnet::schema::ElementwiseT(*reinterpret_cast<linnet::schema::ElementwiseT *>(u.value));
+      break;
+    }
+    case Attributes::GroupSum: {
+      value = new linnet::schema::GroupSumT(*reinterpret_cast<linnet::schema::GroupSumT *>(u.value));
+      break;
+    }
+    case Attributes::TokenShift: {
+      value = new linnet::schema::TokenShiftT(*reinterpret_cast<linnet::schema::TokenShiftT *>(u.value));
+      break;
+    }
+    case Attributes::CausalConv: {
+      value = new linnet::schema::CausalConvT(*reinterpret_cast<linnet::schema::CausalConvT *>(u.value));
+      break;
+    }
+    case Attributes::Rotary: {
+      value = new linnet::schema::RotaryT(*reinterpret_cast<linnet::schema::RotaryT *>(u.value));
+      break;
+    }
+    case Attributes::SoftmaxAttention: {
+      value = new linnet::schema::SoftmaxAttentionT(*reinterpret_cast<linnet::schema::SoftmaxAttentionT *>(u.value));
+      break;
+    }
+    case Attributes::FastWeight: {
+      value = new linnet::schema::FastWeightT(*reinterpret_cast<linnet::schema::FastWeightT *>(u.value));
+      break;
+    }
+    default:
+      break;
+  }
+}
+
+inline void AttributesUnion::Reset() {
+  switch (type) {
+    case Attributes::Linear: {
+      auto ptr = reinterpret_cast<linnet::schema::LinearT *>(value);
+      delete ptr;
+      break;
+    }
+    case Attributes::Embedding: {
+      auto ptr = reinterpret_cast<linnet::schema::EmbeddingT *>(value);
+      delete ptr;
+      break;
+    }
+    case Attributes::Quantize: {
+      auto ptr = reinterpret_cast<linnet::schema::QuantizeT *>(value);
+      delete ptr;
+      break;
+    }
+    case Attributes::LastRows: {
+      auto ptr = reinterpret_cast<linnet::schema::LastRowsT *>(value);
+      delete ptr;
+      break;
+    }
+    case Attributes::Norm: {
+      auto ptr = reinterpret_cast<linnet::schema::NormT *>(value);
+      delete ptr;
+      break;
+    }
+    case Attributes::Elementwise: {
+      auto ptr = reinterpret_cast<linnet::schema::ElementwiseT *>(value);
+      delete ptr;
+      break;
+    }
+    case Attributes::GroupSum: {
+      auto ptr = reinterpret_cast<linnet::schema::GroupSumT *>(value);
+      delete ptr;
+      break;
+    }
+    case Attributes::TokenShift: {
+      auto ptr = reinterpret_cast<linnet::schema::TokenShiftT *>(value);
+      delete ptr;
+      break;
+    }
+    case Attributes::CausalConv: {
+      auto ptr = reinterpret_cast<linnet::schema::CausalConvT *>(value);
+      delete ptr;
+      break;
+    }
+    case Attributes::Rotary: {
+      auto ptr = reinterpret_cast<linnet::schema::RotaryT *>(value);
+      delete ptr;
+      break;
+    }
+    case Attributes::SoftmaxAttention: {
+      auto ptr = reinterpret_cast<linnet::schema::SoftmaxAttentionT *>(value);
+      delete ptr;
+      break;
+    }
+    case Attributes::FastWeight: {
+      auto ptr = reinterpret_cast<linnet::schema::FastWeightT *>(value);
+      delete ptr;
+      break;
+    }
+    default: break;
+  }
+  value = nullptr;
+  type = Attributes::NONE;
+}
+
 inline const linnet::schema::Model *GetModel(const void *buf) {
   return ::flatbuffers::GetRoot<linnet::schema::Model>(buf);
 }
@@ -2721,6 +4621,18 @@ inline void FinishSizePrefixedModelBuffer(
     ::flatbuffers::FlatBufferBuilder &fbb,
     ::flatbuffers::Offset<linnet::schema::Model> root) {
   fbb.FinishSizePrefixed(root, ModelIdentifier());
+}
+
+inline std::unique_ptr<linnet::schema::ModelT> UnPackModel(
+    const void *buf,
+    const ::flatbuffers::resolver_function_t *res = nullptr) {
+  return std::unique_ptr<linnet::schema::ModelT>(GetModel(buf)->UnPack(res));
+}
+
+inline std::unique_ptr<linnet::schema::ModelT> UnPackSizePrefixedModel(
+    const void *buf,
+    const ::flatbuffers::resolver_function_t *res = nullptr) {
+  return std::unique_ptr<linnet::schema::ModelT>(GetSizePrefixedModel(buf)->UnPack(res));
 }
 
 }  // namespace schema

@@ -58,10 +58,11 @@ struct Tensor {
   Storage storage = Storage::activation;
   size_t rank = 0;
   Dimension shape[max_rank];
-  const void* data = nullptr;  ///< weights only
+  const void* data = nullptr;  ///< weights only; null where the file holds a matrix packed only
   size_t data_bytes = 0;
-  const float* scales = nullptr;  ///< int8 weights: one per row
-  int32_t base = -1;              ///< the activation this one is columns of, or -1
+  const void* scales = nullptr;  ///< int8, int4: f32 [rows], or, with a block, bf16 [rows, blocks]
+  size_t block = 0;              ///< int4: values per scale along a row; 0: one scale per row
+  int32_t base = -1;             ///< the activation this one is columns of, or -1
   size_t column = 0;
 
   /// Rows and columns of a tensor of rank 2; a vector is one row.

@@ -5,6 +5,7 @@
 
 #include "runtime/base/status.h"
 #include "runtime/model/graph.h"
+#include "runtime/model/packed_weights.h"
 #include "runtime/model/tokenizer_data.h"
 #include "schema/linnet_generated.h"
 
@@ -33,6 +34,10 @@ Status find_segment(FileBytes file, const schema::Segment* segment, uint64_t byt
 
 Status read_tensors(FileBytes file, const schema::Model& header, Graph* out);
 Status read_operators(const schema::Model& header, Graph* out);
+
+/// The matrices that the file holds packed, whoever for. The graph's tensors must have been read.
+Status read_packed(FileBytes file, const schema::Model& header, const Graph& graph,
+                   Array<StoredSection>* out);
 Status read_tokenizer(FileBytes file, const schema::Tokenizer& from, TokenizerData* to);
 
 inline std::string_view view_of(const flatbuffers::String* text) {

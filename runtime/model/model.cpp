@@ -82,6 +82,8 @@ Status Model::load() {
   if (status.failed()) return status;
   status = read_operators(*header, &graph_);
   if (status.failed()) return status;
+  status = read_packed(file, *header, graph_, &stored_sections_);
+  if (status.failed()) return status;
   if (header->tokenizer() != nullptr) {
     status = read_tokenizer(file, *header->tokenizer(), &tokenizer_);
     if (status.failed()) return status.within("tokenizer: ");
@@ -93,7 +95,8 @@ Status Model::load() {
 
 Status Model::pack(const linnet_model_options& options) {
   const bool is_mapped = mapping_.data() != nullptr;
-  return packed_weights_.pack(graph_, is_mapped ? &mapping_ : nullptr, options);
+  return packed_weights_.pack(graph_, stored_sections_.span(), is_mapped ? &mapping_ : nullptr,
+                              options);
 }
 
 }  // namespace linnet

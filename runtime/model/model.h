@@ -46,7 +46,7 @@ class Model {
   /// The same for bytes that the caller keeps alive.
   static Status borrow(const std::byte* bytes, size_t size, std::unique_ptr<Model>* out);
 
-  /// Lays the matrices out for this machine.
+  /// Finds the matrices laid out for this machine in the file, or lays them out.
   Status pack(const linnet_model_options& options);
 
   const Graph& graph() const { return graph_; }
@@ -71,6 +71,7 @@ class Model {
   Generation generation_;
   TokenizerData tokenizer_;
   bool has_tokenizer_ = false;
+  Array<StoredSection> stored_sections_;
   PackedWeights packed_weights_;
 };
 

@@ -1,6 +1,8 @@
 #include "runtime/model/packed_weights.h"
 
-#include <cmath>
+#include <algorithm>
+
+#include "runtime/model/packed_matrix.h"
 
 namespace linnet {
 namespace {
@@ -10,164 +12,165 @@ size_t whole_pages(size_t bytes) {
   return (bytes + page - 1) / page * page;
 }
 
-size_t matrix_bytes(const LinearWeights& weights) {
-  return weights.inputs * weights.outputs *
-         (weights.type == DataType::int8 ? sizeof(int8_t) : sizeof(float));
+bool is_packed_linear(const Graph& graph, const Operator& op) {
+  return std::holds_alternative<LinearAttributes>(op.attributes) &&
+         is_packed_type(graph.tensors[static_cast<size_t>(op.inputs[1])].type);
+}
+
+/// Whom the file has this matrix packed for, where it's not for this machine.
+std::string_view processor_of(std::span<const StoredSection> sections, DataType type) {
+  for (const StoredSection& section : sections) {
+    if (section.type == type) return section.processor;
+  }
+  return "no processor";
+}
+
+Status named(const Status& status, const Operator& op) {
+  return status.within("%.*s: ", static_cast<int>(op.name.size()), op.name.data());
 }
 
 }  // namespace
 
-LinearWeights LinearWeights::of(const Graph& graph, const Operator& linear) {
-  const Tensor& matrix = graph.tensors[static_cast<size_t>(linear.inputs[1])];
-  LinearWeights weights;
-  weights.type = matrix.type;
-  weights.outputs = matrix.shape[0].number();
-  weights.inputs = matrix.shape[1].number();
-  weights.matrix = matrix.data;
-  weights.scales = matrix.scales;
-  if (linear.inputs[2] >= 0) {
-    weights.bias =
-        static_cast<const float*>(graph.tensors[static_cast<size_t>(linear.inputs[2])].data);
-  }
-  return weights;
-}
-
 PackedWeights::~PackedWeights() {
-  for (const Entry& entry : entries_) platform::release_pages(entry.packed, entry.bytes);
+  for (const Entry& entry : entries_) {
+    if (entry.private_bytes > 0) platform::release_pages(entry.packed, entry.private_bytes);
+  }
 }
 
-Status PackedWeights::pack(const Graph& graph, const platform::FileMapping* mapping,
+Status PackedWeights::pack(const Graph& graph, std::span<const StoredSection> sections,
+                           const platform::FileMapping* mapping,
                            const linnet_model_options& options) {
-  if (xnn_initialize(/*allocator=*/nullptr) != xnn_status_success) {
-    return Status::error(LINNET_UNSUPPORTED, "XNNPACK has no kernels for this processor");
-  }
+  Status status = initialize_xnnpack();
+  if (status.failed()) return status;
   provider_ = provider();
   size_t matrices = 0;
-  for (const Operator& op : graph.operators)
-    matrices += std::holds_alternative<LinearAttributes>(op.attributes);
+  for (const Operator& op : graph.operators) matrices += is_packed_linear(graph, op);
   if (!entries_.allocate(matrices)) {
     return Status::error(LINNET_OUT_OF_MEMORY, "no memory for the list of %zu matrices", matrices);
   }
   size_t done = 0;
   for (const Operator& op : graph.operators) {
-    if (!std::holds_alternative<LinearAttributes>(op.attributes)) continue;
-    const LinearWeights weights = LinearWeights::of(graph, op);
-    const Status status = pack_one(weights);
-    if (status.failed())
-      return status.within("%.*s: ", static_cast<int>(op.name.size()), op.name.data());
-    if (mapping != nullptr) mapping->give_back(weights.matrix, matrix_bytes(weights));
+    if (!is_packed_linear(graph, op)) continue;
     ++done;
-    if (options.progress != nullptr &&
-        !options.progress(static_cast<float>(done) / static_cast<float>(matrices),
+    if (find(op.inputs[1], op.inputs[2]) != nullptr) continue;
+    Entry& entry = entries_[count_];
+    entry.weight = op.inputs[1];
+    entry.bias = op.inputs[2];
+    const LinearWeights weights = LinearWeights::of(graph, entry.weight, entry.bias);
+    status = find_stored(weights, sections, &entry);
+    if (!status.failed() && entry.packed == nullptr)
+      status = pack_one(weights, sections, mapping, &entry);
+    if (status.failed()) return named(status, op);
+    ++count_;
+    if (entry.private_bytes == 0 || options.progress == nullptr) continue;
+    if (!options.progress(static_cast<float>(done) / static_cast<float>(matrices),
                           options.progress_context)) {
       return Status::error(LINNET_CANCELLED, "cancelled while packing matrices");
     }
   }
-  packed_ = true;
   return Status::ok();
 }
 
-// XNNPACK's key does not tell matrices of different shapes or scales at one address apart (its seed
-// is a mere XOR of sizes): a file whose segments overlap must not get one's packing for the other.
-Status PackedWeights::pack_one(const LinearWeights& weights) {
+const PackedWeights::Entry* PackedWeights::find(int32_t weight, int32_t bias) const {
   for (size_t i = 0; i < count_; ++i) {
-    const LinearWeights& other = entries_[i].weights;
-    if (other.matrix == weights.matrix && !(other == weights)) {
-      return Status::error(LINNET_INVALID_MODEL,
-                           "its matrix lies where another one of other sizes or scales does");
+    if (entries_[i].weight == weight && entries_[i].bias == bias) return &entries_[i];
+  }
+  return nullptr;
+}
+
+Status PackedWeights::layout_of(const LinearWeights& weights, uint64_t* out) {
+  for (size_t i = 0; i < layout_count_; ++i) {
+    if (layouts_[i].type != weights.type || layouts_[i].block != weights.block) continue;
+    *out = layouts_[i].hash;
+    return Status::ok();
+  }
+  const Status status = packed_layout(weights.type, weights.block, out);
+  if (!status.failed() && layout_count_ < most_layouts) {
+    layouts_[layout_count_++] = {weights.type, weights.block, *out};
+  }
+  return status;
+}
+
+/// Leaves the entry empty where the file has no section for this machine.
+Status PackedWeights::find_stored(const LinearWeights& weights,
+                                  std::span<const StoredSection> sections, Entry* entry) {
+  for (const StoredSection& section : sections) {
+    if (section.type != weights.type) continue;
+    uint64_t layout = 0;
+    Status status = layout_of(weights, &layout);
+    if (status.failed()) return status;
+    if (section.layout != layout) continue;
+    for (const StoredMatrix& stored : section.matrices) {
+      if (stored.weight != entry->weight || stored.bias != entry->bias) continue;
+      size_t bytes = 0;
+      status = packed_matrix_bytes(weights, &bytes);
+      if (status.failed()) return status;
+      if (stored.bytes != bytes) {
+        return Status::error(LINNET_INVALID_MODEL,
+                             "its packed matrix has %zu bytes where %zu belong", stored.bytes,
+                             bytes);
+      }
+      entry->packed = const_cast<void*>(stored.data);
+      return Status::ok();
     }
   }
-  const size_t before = count_;
-  xnn_operator_t packed = nullptr;
-  const Status status = create_operator(weights, weights.inputs, weights.outputs, &packed);
-  if (status.failed()) return status;
-  xnn_delete_operator(packed);
-  if (count_ > before) entries_[before].weights = weights;
   return Status::ok();
 }
 
-Status PackedWeights::create_operator(const LinearWeights& weights, size_t input_stride,
-                                      size_t output_stride, xnn_operator_t* out) const {
-  xnn_status status = xnn_status_unsupported_parameter;
-  if (weights.type == DataType::int8) {
-    status = xnn_create_fully_connected_nc_qd8_f32_qc8w(
-        weights.inputs, weights.outputs, input_stride, output_stride, weights.scales,
-        static_cast<const int8_t*>(weights.matrix), weights.bias, -INFINITY, INFINITY, /*flags=*/0,
-        /*code_cache=*/nullptr, &provider_, out);
-  } else {
-    status = xnn_create_fully_connected_nc_f32(
-        weights.inputs, weights.outputs, input_stride, output_stride,
-        static_cast<const float*>(weights.matrix), weights.bias, -INFINITY, INFINITY, /*flags=*/0,
-        /*code_cache=*/nullptr, &provider_, out);
+Status PackedWeights::pack_one(const LinearWeights& weights,
+                               std::span<const StoredSection> sections,
+                               const platform::FileMapping* mapping, Entry* entry) {
+  if (weights.matrix == nullptr) {
+    const std::string_view processor = processor_of(sections, weights.type);
+    return Status::error(LINNET_UNSUPPORTED,
+                         "its matrix is packed for %.*s only, whose layout this machine does not "
+                         "read: convert the checkpoint here, or with --keep-plain",
+                         static_cast<int>(processor.size()), processor.data());
   }
-  switch (status) {
-    case xnn_status_success:
-      return Status::ok();
-    case xnn_status_out_of_memory:
-      return Status::error(LINNET_OUT_OF_MEMORY, "no memory to pack a [%zu, %zu] matrix",
-                           weights.outputs, weights.inputs);
-    case xnn_status_invalid_parameter:
-      return Status::error(LINNET_INVALID_MODEL,
-                           "XNNPACK refuses the sizes or scales of its [%zu, %zu] matrix",
-                           weights.outputs, weights.inputs);
-    case xnn_status_unsupported_hardware:
-      return Status::error(LINNET_UNSUPPORTED,
-                           "XNNPACK has no kernel for this type on this processor");
-    default:
-      return Status::error(LINNET_INTERNAL, "XNNPACK refused a [%zu, %zu] matrix with status %d",
-                           weights.outputs, weights.inputs, static_cast<int>(status));
+  size_t bytes = 0;
+  Status status = packed_matrix_bytes(weights, &bytes);
+  if (status.failed()) return status;
+  entry->packed = platform::allocate_pages(whole_pages(bytes));
+  if (entry->packed == nullptr) {
+    return Status::error(LINNET_OUT_OF_MEMORY, "no memory to pack a [%zu, %zu] matrix",
+                         weights.outputs, weights.inputs);
   }
+  entry->private_bytes = whole_pages(bytes);
+  bytes_ += entry->private_bytes;
+  status = pack_matrix(weights, entry->packed, bytes);
+  if (!status.failed() && mapping != nullptr)
+    mapping->give_back(weights.matrix, weights.matrix_bytes());
+  return status;
 }
 
-xnn_weights_cache_provider PackedWeights::provider() const {
-  return {.context = const_cast<PackedWeights*>(this),
-          .look_up = look_up,
-          .reserve_space = reserve_space,
-          .look_up_or_insert = insert,
-          .is_finalized = is_finalized,
-          .offset_to_addr = offset_to_address,
-          .delete_cache = forget};
+Status PackedWeights::create_operator(const Graph& graph, const Operator& linear,
+                                      size_t input_stride, size_t output_stride,
+                                      xnn_operator_t* out) const {
+  const Entry* entry = find(linear.inputs[1], linear.inputs[2]);
+  if (entry == nullptr) return Status::error(LINNET_INTERNAL, "its matrix was never packed");
+  return create_packed_linear(LinearWeights::of(graph, entry->weight, entry->bias), entry,
+                              input_stride, output_stride, &provider_, out);
 }
 
+// XNNPACK only ever looks up: its `kernel` is the entry itself.
 size_t PackedWeights::look_up(void* context, const xnn_weights_cache_look_up_key* key) {
   const auto* self = static_cast<const PackedWeights*>(context);
-  for (size_t i = 0; i < self->count_; ++i) {
-    const Entry& entry = self->entries_[i];
-    if (entry.weights.matrix == key->kernel && entry.key_bias == key->bias &&
-        entry.seed == key->seed)
-      return i;
-  }
-  return SIZE_MAX;
-}
-
-// A session that opens later must find everything packed: space is handed out while packing only.
-void* PackedWeights::reserve_space(void* context, size_t bytes) {
-  const auto* self = static_cast<const PackedWeights*>(context);
-  return self->packed_ ? nullptr : platform::allocate_pages(whole_pages(bytes));
-}
-
-size_t PackedWeights::insert(void* context, const xnn_weights_cache_look_up_key* key, void* packed,
-                             size_t bytes) {
-  auto* self = static_cast<PackedWeights*>(context);
-  const size_t held = whole_pages(bytes);
-  Entry& entry = self->entries_[self->count_];
-  entry.weights.matrix = key->kernel;
-  entry.seed = key->seed;
-  entry.key_bias = key->bias;
-  entry.packed = packed;
-  entry.bytes = held;
-  self->bytes_ += held;
-  return self->count_++;
-}
-
-bool PackedWeights::is_finalized(void* context) {
-  return static_cast<const PackedWeights*>(context)->packed_;
+  return static_cast<size_t>(static_cast<const Entry*>(key->kernel) - self->entries_.data());
 }
 
 void* PackedWeights::offset_to_address(void* context, size_t offset) {
   return static_cast<const PackedWeights*>(context)->entries_[offset].packed;
 }
 
-xnn_status PackedWeights::forget(void*) { return xnn_status_success; }
+xnn_weights_cache_provider PackedWeights::provider() const {
+  return {.context = const_cast<PackedWeights*>(this),
+          .look_up = look_up,
+          .reserve_space = [](void*, size_t) -> void* { return nullptr; },
+          .look_up_or_insert = [](void*, const xnn_weights_cache_look_up_key*, void*,
+                                  size_t) -> size_t { return SIZE_MAX; },
+          .is_finalized = [](void*) { return true; },
+          .offset_to_addr = offset_to_address,
+          .delete_cache = [](void*) { return xnn_status_success; }};
+}
 
 }  // namespace linnet

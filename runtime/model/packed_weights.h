@@ -5,31 +5,36 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string_view>
 
 #include "platforms/platform.h"
 #include "runtime/base/array.h"
 #include "runtime/base/status.h"
 #include "runtime/model/graph.h"
+#include "runtime/model/linear_weights.h"
 
 namespace linnet {
 
-/// One matrix of a Linear operator as XNNPACK is told of it.
-struct LinearWeights {
-  DataType type = DataType::f32;  ///< f32 or int8
-  size_t inputs = 0;
-  size_t outputs = 0;
-  const void* matrix = nullptr;   ///< [outputs, inputs], row-major
-  const float* scales = nullptr;  ///< int8: [outputs]
-  const float* bias = nullptr;    ///< [outputs] or null
-
-  static LinearWeights of(const Graph& graph, const Operator& linear);
-
-  friend bool operator==(const LinearWeights&, const LinearWeights&) = default;
+/// A matrix that a file holds packed. Verified to lie within the file, not to have the right size.
+struct StoredMatrix {
+  int32_t weight = -1;
+  int32_t bias = -1;
+  const void* data = nullptr;
+  size_t bytes = 0;
 };
 
-/// Every matrix of a model in the layout of this machine's XNNPACK kernels, packed once when the
-/// model opens and shared by all sessions, through XNNPACK's weights-cache interface. After
-/// packing nothing changes any more, so that sessions may open on any thread.
+/// Matrices of one type that a file holds packed for one kind of processor.
+struct StoredSection {
+  DataType type = DataType::f32;
+  uint64_t layout = 0;
+  std::string_view processor;
+  Array<StoredMatrix> matrices;
+};
+
+/// Every matrix of a model in the layout of this machine's XNNPACK kernels, shared by all sessions,
+/// through XNNPACK's weights-cache interface: used in place where the file has a section of that
+/// layout, packed once when the model opens where it has none. Afterwards nothing changes any more,
+/// so that sessions may open on any thread.
 class PackedWeights {
  public:
   PackedWeights() = default;
@@ -37,37 +42,41 @@ class PackedWeights {
   PackedWeights& operator=(const PackedWeights&) = delete;
   ~PackedWeights();
 
-  /// Packs the matrix of every Linear operator; the pages of `mapping` (null for borrowed bytes)
-  /// that held the plain ones are given back.
-  Status pack(const Graph& graph, const platform::FileMapping* mapping,
-              const linnet_model_options& options);
+  /// Finds or packs the matrix of every Linear operator; the pages of `mapping` (null for borrowed
+  /// bytes) that held the plain ones that were packed are given back.
+  Status pack(const Graph& graph, std::span<const StoredSection> sections,
+              const platform::FileMapping* mapping, const linnet_model_options& options);
 
-  /// An XNNPACK operator over weights that are packed here: allocates the operator, packs nothing.
-  Status create_operator(const LinearWeights& weights, size_t input_stride, size_t output_stride,
-                         xnn_operator_t* out) const;
+  /// An XNNPACK operator over the matrix of a Linear: allocates the operator, packs nothing.
+  Status create_operator(const Graph& graph, const Operator& linear, size_t input_stride,
+                         size_t output_stride, xnn_operator_t* out) const;
 
-  /// Private memory of this process that the packed matrices take, in whole pages.
+  /// Private memory of this process that packed matrices take, in whole pages; those that the file
+  /// holds packed are not among it.
   size_t bytes() const { return bytes_; }
 
  private:
   struct Entry {
-    LinearWeights weights;
-    uint32_t seed = 0;
-    const void* key_bias = nullptr;  // as XNNPACK says it: null for int8
+    int32_t weight = -1;
+    int32_t bias = -1;
     void* packed = nullptr;
-    size_t bytes = 0;
+    size_t private_bytes = 0;  // 0: lies in the file
+  };
+  struct Layout {
+    DataType type = DataType::f32;
+    size_t block = 0;
+    uint64_t hash = 0;
   };
 
-  Status pack_one(const LinearWeights& weights);
+  const Entry* find(int32_t weight, int32_t bias) const;
+  Status layout_of(const LinearWeights& weights, uint64_t* out);
+  Status find_stored(const LinearWeights& weights, std::span<const StoredSection> sections,
+                     Entry* entry);
+  Status pack_one(const LinearWeights& weights, std::span<const StoredSection> sections,
+                  const platform::FileMapping* mapping, Entry* entry);
 
   static size_t look_up(void* context, const xnn_weights_cache_look_up_key* key);
-  static void* reserve_space(void* context, size_t bytes);
-  static size_t insert(void* context, const xnn_weights_cache_look_up_key* key, void* packed,
-                       size_t bytes);
-  static bool is_finalized(void* context);
   static void* offset_to_address(void* context, size_t offset);
-  static xnn_status forget(void* context);
-
   xnn_weights_cache_provider provider() const;
 
   // XNNPACK takes the provider by a pointer that is not const and keeps it in its operators.
@@ -75,7 +84,9 @@ class PackedWeights {
   Array<Entry> entries_;  // an entry's index is what XNNPACK calls its offset
   size_t count_ = 0;
   size_t bytes_ = 0;
-  bool packed_ = false;
+  static constexpr size_t most_layouts = 8;
+  Layout layouts_[most_layouts];  // those asked for so far
+  size_t layout_count_ = 0;
 };
 
 }  // namespace linnet

@@ -48,35 +48,53 @@ Status read_shape(const schema::Tensor& from, const Array<Dimension>& symbols, T
   return Status::ok();
 }
 
-/// Bytes of one element; 0 for types that have no plain layout in the file.
-size_t element_bytes(DataType type) {
+/// Bits of one element; 0 for types that have no plain layout in the file.
+size_t element_bits(DataType type) {
   switch (type) {
     case DataType::f32:
     case DataType::int32:
-      return 4;
+      return 32;
     case DataType::f16:
     case DataType::bf16:
-      return 2;
+      return 16;
     case DataType::int8:
-      return 1;
+      return 8;
     case DataType::int4:
+      return 4;
     case DataType::dynamic_int8:
       break;
   }
   return 0;
 }
 
+Status check_int4(const Tensor& tensor) {
+  constexpr size_t block_multiple = 32;  // what XNNPACK takes
+  if (tensor.rank != 2 || tensor.shape[1].number() % 2 != 0 || tensor.block % block_multiple != 0 ||
+      (tensor.block != 0 && tensor.shape[1].number() % tensor.block != 0)) {
+    return broken(tensor, "is int4, but not a matrix of whole blocks of 32, 64, ... values");
+  }
+  return Status::ok();
+}
+
 Status read_weight(FileBytes file, const schema::Tensor& from, Tensor* to) {
-  uint64_t bytes = element_bytes(to->type);
-  if (bytes == 0) return broken(*to, "is a weight of a type that this runtime does not read");
+  uint64_t bits = element_bits(to->type);
+  if (bits == 0) return broken(*to, "is a weight of a type that this runtime does not read");
   for (size_t i = 0; i < to->rank; ++i) {
     if (!to->shape[i].is_number()) return broken(*to, "is a weight, but its size is not fixed");
     const uint64_t dimension = to->shape[i].number();
-    if (dimension != 0 && bytes > std::numeric_limits<uint64_t>::max() / dimension) {
+    if (dimension != 0 && bits > std::numeric_limits<uint64_t>::max() / dimension) {
       return broken(*to, "is larger than any file");
     }
-    bytes *= dimension;
+    bits *= dimension;
   }
+  if (to->type == DataType::int4) {
+    to->block = from.block();
+    const Status whole = check_int4(*to);
+    if (whole.failed()) return whole;
+  }
+  const uint64_t bytes = bits / 8;
+  const bool is_packed_only = bytes != 0 && from.data() != nullptr && from.data()->size() == 0;
+  if (is_packed_only) return Status::ok();
   const Status status = find_segment(file, from.data(), bytes, to->name, &to->data);
   if (status.failed()) return status.within("tensor ");
   to->data_bytes = static_cast<size_t>(bytes);
@@ -128,16 +146,22 @@ Status check_view(const Tensor& tensor, const Array<Tensor>& tensors) {
 }
 
 Status link_scales(const schema::Tensor& from, const Array<Tensor>& tensors, Tensor* to) {
-  if (to->storage != Storage::weight || to->type != DataType::int8) return Status::ok();
+  const bool is_scaled = to->type == DataType::int8 || to->type == DataType::int4;
+  if (to->storage != Storage::weight || !is_scaled || to->data == nullptr) return Status::ok();
   if (from.scales() < 0 || static_cast<size_t>(from.scales()) >= tensors.size()) {
-    return broken(*to, "is int8 without scales");
+    return broken(*to, "is int8 or int4 without scales");
   }
   const Tensor& scales = tensors[static_cast<size_t>(from.scales())];
-  if (scales.storage != Storage::weight || scales.type != DataType::f32 || to->rank != 2 ||
-      scales.rank != 1 || !(scales.shape[0] == to->shape[0])) {
-    return broken(*to, "has scales that are not one f32 per row");
+  if (scales.storage != Storage::weight || scales.data == nullptr || to->rank != 2) {
+    return broken(*to, "has scales that are no weight");
   }
-  to->scales = static_cast<const float*>(scales.data);
+  const bool per_row = scales.type == DataType::f32 && scales.rank == 1;
+  const bool per_block = scales.type == DataType::bf16 && scales.rank == 2 && to->block != 0 &&
+                         scales.shape[1] == Dimension(to->shape[1].number() / to->block);
+  if (!(to->block == 0 ? per_row : per_block) || !(scales.shape[0] == to->shape[0])) {
+    return broken(*to, "has scales that are neither one f32 per row nor one bf16 per block");
+  }
+  to->scales = scales.data;
   return Status::ok();
 }
 

@@ -13,7 +13,8 @@ Status Embedding::check(const Site& site) {
       ids->rank != 1) {
     return site.fail("its input is not int32 token ids");
   }
-  if (table == nullptr || table->storage != Storage::weight || table->rank != 2 ||
+  if (table == nullptr || table->storage != Storage::weight || table->data == nullptr ||
+      table->rank != 2 ||
       (table->type != DataType::f32 && table->type != DataType::f16 &&
        table->type != DataType::bf16 && table->type != DataType::int8)) {
     return site.fail("its table is not a matrix of f32, f16, bf16 or int8");
@@ -26,7 +27,7 @@ Status Embedding::prepare(const Bindings& bindings) {
   const Tensor& table = bindings.input_tensor(1);
   ids_ = bindings.input<const int32_t>(0);
   table_ = table.data;
-  scales_ = table.scales;
+  scales_ = static_cast<const float*>(table.scales);
   type_ = table.type;
   width_ = table.columns().number();
   y_ = bindings.output_rows(0);

@@ -97,7 +97,7 @@ Status Site::expect_weight(const Tensor* tensor, const char* role,
                  [](size_t size) { return Dimension(size); });
   const std::span<const Dimension> expected(dimensions, shape.size());
   if (tensor != nullptr && tensor->storage == Storage::weight && tensor->type == DataType::f32 &&
-      has_shape(*tensor, expected)) {
+      tensor->data != nullptr && has_shape(*tensor, expected)) {
     return Status::ok();
   }
   return mismatch(tensor, role, Description("f32 weight", expected).text);

@@ -11,6 +11,12 @@ namespace linnet {
 /// wants room behind both.
 class DynamicInt8 {
  public:
+  /// Rows that a matrix kernel does at once, at most (XNN_MAX_MR). It reads the parameters of as
+  /// many, so that after the last row there must be copies of its own: XNNPACK makes 10, which its
+  /// int4 kernel of 14 rows reads beyond.
+  static constexpr size_t extra_parameters = 16;
+  static_assert(extra_parameters >= XNN_EXTRA_QUANTIZATION_PARAMS);
+
   static size_t bytes(size_t rows, size_t columns) {
     return parameter_bytes(rows) + rows * columns + XNN_EXTRA_BYTES;
   }
@@ -26,7 +32,7 @@ class DynamicInt8 {
  private:
   static size_t parameter_bytes(size_t rows) {
     constexpr size_t alignment = 64;
-    const size_t bytes = (rows + XNN_EXTRA_QUANTIZATION_PARAMS) * sizeof(xnn_quantization_params);
+    const size_t bytes = (rows + extra_parameters) * sizeof(xnn_quantization_params);
     return (bytes + alignment - 1) / alignment * alignment;
   }
 

@@ -17,12 +17,14 @@ Status Linear::check(const Site& site) {
   const size_t outputs = weight->shape[0].number();
   const size_t inputs = weight->shape[1].number();
   if (inputs == 0 || outputs == 0) return site.fail("has an empty matrix");
-  if (weight->type == DataType::int8) {
+  const bool is_quantized = weight->type == DataType::int8 || weight->type == DataType::int4;
+  if (is_quantized) {
     if (x->type != DataType::dynamic_int8 || !(x->columns() == Dimension(inputs))) {
       return site.fail(
-          "has an int8 matrix, but an input that is not dynamic_int8 of as many columns");
+          "has an int8 or int4 matrix, but an input that is not dynamic_int8 of as many columns");
     }
-  } else if (weight->type == DataType::f32) {
+  } else if (weight->type == DataType::f32 ||
+             (weight->type == DataType::f16 && weight->data != nullptr)) {
     status = site.expect_activation(x, "input", inputs);
     if (status.failed()) return status;
   } else {
@@ -37,23 +39,43 @@ Linear::~Linear() {
   if (operator_ != nullptr) xnn_delete_operator(operator_);
 }
 
+Linear::Kernel Linear::kernel_of(const Tensor& matrix) {
+  switch (matrix.type) {
+    case DataType::f16:
+      return Kernel::f16;
+    case DataType::int8:
+      return Kernel::int8;
+    case DataType::int4:
+      return matrix.block == 0 ? Kernel::int4_rows : Kernel::int4_blocks;
+    default:
+      return Kernel::f32;
+  }
+}
+
 Status Linear::prepare(const Bindings& bindings) {
-  const LinearWeights weights = LinearWeights::of(bindings.graph(), bindings.op());
   const Tensor& x = bindings.input_tensor(0);
-  is_int8_ = weights.type == DataType::int8;
+  const Tensor& matrix = bindings.input_tensor(1);
+  kernel_ = kernel_of(matrix);
   rows_ = x.rows();
-  inputs_ = weights.inputs;
-  columns_ = weights.outputs;
-  if (is_int8_) {
+  inputs_ = matrix.columns().number();
+  columns_ = matrix.rows().number();
+  if (x.type == DataType::dynamic_int8) {
     quantized_x_ = DynamicInt8(bindings.input<std::byte>(0), rows_.in(bindings.largest()));
   } else {
-    x_ = bindings.input<const float>(0);
+    x_ = bindings.input_rows(0);
   }
   y_ = bindings.output_rows(0);
   activation_ = std::get_if<LinearAttributes>(&bindings.op().attributes)->activation;
   threads_ = bindings.threads();
-  return bindings.packed_weights().create_operator(weights, bindings.stride(x), y_.stride,
-                                                   &operator_);
+  if (kernel_ == Kernel::f16) {
+    half_ = {.matrix = static_cast<const uint16_t*>(matrix.data),
+             .inputs = inputs_,
+             .outputs = columns_,
+             .bias = bindings.input<const float>(2)};
+    return Status::ok();
+  }
+  return bindings.packed_weights().create_operator(bindings.graph(), bindings.op(),
+                                                   bindings.stride(x), y_.stride, &operator_);
 }
 
 pthreadpool_t Linear::threads_for(size_t rows) const {
@@ -62,32 +84,56 @@ pthreadpool_t Linear::threads_for(size_t rows) const {
 
 xnn_status Linear::set_up(size_t rows) {
   xnn_status status = xnn_status_success;
-  if (is_int8_) {
-    status = xnn_reshape_fully_connected_nc_qd8_f32_qc8w(operator_, rows, threads_for(rows));
-    if (status != xnn_status_success) return status;
-    return xnn_setup_fully_connected_nc_qd8_f32_qc8w(operator_, quantized_x_.values(), y_.data,
-                                                     quantized_x_.parameters());
+  pthreadpool_t threads = threads_for(rows);
+  int8_t* x = quantized_x_.values();
+  xnn_quantization_params* quantization = quantized_x_.parameters();
+  switch (kernel_) {
+    case Kernel::int8:
+      status = xnn_reshape_fully_connected_nc_qd8_f32_qc8w(operator_, rows, threads);
+      if (status != xnn_status_success) return status;
+      return xnn_setup_fully_connected_nc_qd8_f32_qc8w(operator_, x, y_.data, quantization);
+    case Kernel::int4_rows:
+      status = xnn_reshape_fully_connected_nc_qd8_f32_qc4w(operator_, rows, threads);
+      if (status != xnn_status_success) return status;
+      return xnn_setup_fully_connected_nc_qd8_f32_qc4w(operator_, x, y_.data, quantization);
+    case Kernel::int4_blocks:
+      status = xnn_reshape_fully_connected_nc_qd8_f32_qb4w(operator_, rows, threads);
+      if (status != xnn_status_success) return status;
+      return xnn_setup_fully_connected_nc_qd8_f32_qb4w(operator_, x, y_.data, quantization);
+    case Kernel::f32:
+    case Kernel::f16:
+      break;
   }
-  status = xnn_reshape_fully_connected_nc_f32(operator_, rows, threads_for(rows));
+  status = xnn_reshape_fully_connected_nc_f32(operator_, rows, threads);
   if (status != xnn_status_success) return status;
-  return xnn_setup_fully_connected_nc_f32(operator_, x_, y_.data);
+  return xnn_setup_fully_connected_nc_f32(operator_, x_.data, y_.data);
+}
+
+Status Linear::run_xnnpack(size_t rows) {
+  xnn_status status = xnn_status_success;
+  if (rows != set_up_rows_) status = set_up(rows);
+  if (status == xnn_status_success) {
+    set_up_rows_ = rows;
+    status = xnn_run_operator(operator_, threads_for(rows));
+  }
+  if (status == xnn_status_success) return Status::ok();
+  return Status::error(LINNET_INTERNAL, "XNNPACK failed with status %d", static_cast<int>(status));
+}
+
+void Linear::run_f16(size_t rows) {
+  parallel_for(threads_, columns_, rows * inputs_ * columns_, [&](size_t first, size_t count) {
+    kernels::multiply_half(half_, rows, x_, first, count, y_);
+  });
 }
 
 Status Linear::run(const Chunk& chunk) {
   const size_t rows = rows_.in(chunk.extents);
   if (rows == 0) return Status::ok();
-  if (rows != set_up_rows_) {
-    const xnn_status status = set_up(rows);
-    if (status != xnn_status_success) {
-      return Status::error(LINNET_INTERNAL, "XNNPACK set-up failed with status %d",
-                           static_cast<int>(status));
-    }
-    set_up_rows_ = rows;
-  }
-  const xnn_status status = xnn_run_operator(operator_, threads_for(rows));
-  if (status != xnn_status_success) {
-    return Status::error(LINNET_INTERNAL, "XNNPACK failed with status %d",
-                         static_cast<int>(status));
+  if (kernel_ == Kernel::f16) {
+    run_f16(rows);
+  } else {
+    const Status status = run_xnnpack(rows);
+    if (status.failed()) return status;
   }
   if (activation_ != Activation::none) {
     parallel_for(threads_, rows, rows * columns_ * 4, [&](size_t first, size_t count) {

@@ -2,13 +2,14 @@
 
 #include <xnnpack.h>
 
+#include "runtime/kernels/half_matrix.h"
 #include "runtime/ops/operation.h"
 #include "runtime/ops/xnn_dynamic_int8.h"
 
 namespace linnet {
 
-/// y = activation(x W^T + bias) by XNNPACK: f32, or int8 weights with rows that a Quantize made
-/// int8.
+/// y = activation(x W^T + bias). By XNNPACK: f32 weights, or int8 and int4 ones with rows that a
+/// Quantize made int8. By a kernel of ours, which reads them as they lie in the file: f16 weights.
 class Linear final : public Operation {
  public:
   static Status check(const Site& site);
@@ -19,15 +20,22 @@ class Linear final : public Operation {
   Status run(const Chunk& chunk) override;
 
  private:
+  /// How a kind of weights is multiplied.
+  enum class Kernel : uint8_t { f32, f16, int8, int4_rows, int4_blocks };
+
+  static Kernel kernel_of(const Tensor& matrix);
   xnn_status set_up(size_t rows);
+  Status run_xnnpack(size_t rows);
+  void run_f16(size_t rows);
   pthreadpool_t threads_for(size_t rows) const;
 
+  Kernel kernel_ = Kernel::f32;
   xnn_operator_t operator_ = nullptr;
-  bool is_int8_ = false;
+  kernels::HalfMatrix half_;
   Dimension rows_;
   size_t columns_ = 0;
   size_t inputs_ = 0;
-  const float* x_ = nullptr;
+  kernels::ConstRows x_;
   DynamicInt8 quantized_x_;
   kernels::MutableRows y_;
   Activation activation_ = Activation::none;

@@ -1,5 +1,7 @@
 #include "runtime/ops/xnn_quantize.h"
 
+#include <algorithm>
+
 namespace linnet {
 
 Status Quantize::check(const Site& site) {
@@ -47,7 +49,11 @@ Status Quantize::run(const Chunk& chunk) {
     set_up_rows_ = rows;
     status = xnn_run_operator(operator_, threads_);
   }
-  if (status == xnn_status_success) return Status::ok();
+  if (status == xnn_status_success) {
+    xnn_quantization_params* last = y_.parameters() + (rows - 1);
+    std::fill_n(last + 1, DynamicInt8::extra_parameters, *last);
+    return Status::ok();
+  }
   return Status::error(LINNET_INTERNAL, "XNNPACK failed with status %d", static_cast<int>(status));
 }
 

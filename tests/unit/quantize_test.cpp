@@ -8,6 +8,7 @@
 
 #include "tests/unit/temp_folder.h"
 #include "tools/convert/graph_builder.h"
+#include "tools/convert/passes/quantize_row.h"
 
 namespace linnet::convert {
 namespace {
@@ -16,7 +17,7 @@ TEST_CASE("a row's largest value becomes 127, the others the nearest multiple of
   const std::array<float, 6> row = {-2.54f, 0.03f, 0.01f, 0.0f, 1.0f, 2.0f};
   std::array<int8_t, 6> values = {};
   float scale = 0;
-  REQUIRE(quantize_row(row, values, scale));
+  REQUIRE(quantize_int8(row, values, scale));
   CHECK(scale == 2.54f / 127.0f);
   CHECK(values[0] == -127);
   for (size_t i = 0; i < row.size(); ++i) {
@@ -28,7 +29,7 @@ TEST_CASE("halves are rounded to even") {
   const std::array<float, 5> row = {127.0f, 0.5f, 1.5f, 2.5f, -0.5f};
   std::array<int8_t, 5> values = {};
   float scale = 0;
-  REQUIRE(quantize_row(row, values, scale));
+  REQUIRE(quantize_int8(row, values, scale));
   CHECK(scale == 1.0f);
   CHECK(values == std::array<int8_t, 5>{127, 0, 2, 2, 0});
 }
@@ -37,22 +38,23 @@ TEST_CASE("rows of zeros or of the smallest numbers have scale 1; of no number, 
   std::array<int8_t, 2> values = {1, 1};
   float scale = 0;
   for (float tiny : {0.0f, std::numeric_limits<float>::denorm_min()}) {
-    REQUIRE(quantize_row(std::array{tiny, 0.0f}, values, scale));
+    REQUIRE(quantize_int8(std::array{tiny, 0.0f}, values, scale));
     CHECK(scale == 1.0f);
     CHECK(values == std::array<int8_t, 2>{0, 0});
   }
-  REQUIRE(quantize_row(std::array{std::numeric_limits<float>::max(), 0.0f}, values, scale));
+  REQUIRE(quantize_int8(std::array{std::numeric_limits<float>::max(), 0.0f}, values, scale));
   CHECK(values[0] == 127);
   const float nan = std::numeric_limits<float>::quiet_NaN();
-  CHECK_FALSE(quantize_row(std::array{1.0f, nan}, values, scale));
-  CHECK_FALSE(quantize_row(std::array{nan, 1.0f}, values, scale));
-  CHECK_FALSE(quantize_row(std::array{1.0f, -INFINITY}, values, scale));
+  CHECK_FALSE(quantize_int8(std::array{1.0f, nan}, values, scale));
+  CHECK_FALSE(quantize_int8(std::array{nan, 1.0f}, values, scale));
+  CHECK_FALSE(quantize_int8(std::array{1.0f, -INFINITY}, values, scale));
 }
 
 TEST_CASE("formats have names, and unknown ones a message") {
   CHECK(weight_format("int8") == WeightFormat::int8);
   CHECK(std::string(weight_format_name(WeightFormat::f32)) == "f32");
-  CHECK_FAILS_WITH(weight_format("int4"), "'int4' are not known; this version writes f32, int8");
+  CHECK_FAILS_WITH(weight_format("int5"),
+                   "'int5' are not known; this version writes f32, f16, int8, int4");
 }
 
 TEST_CASE("matrices become int8, what steers the memory does not") {

@@ -4,6 +4,8 @@
 
 #include <utility>
 
+#include "tools/convert/passes/encode_rows.h"
+
 namespace linnet::convert {
 namespace {
 
@@ -94,7 +96,7 @@ Offset<schema::Tensor> write_tensor(FlatBufferBuilder& out, const Tensor& tensor
   const bool is_weight = tensor.storage == schema::Storage::weight;
   return schema::CreateTensorDirect(out, tensor.name.c_str(), tensor.type, tensor.storage,
                                     &tensor.shape, is_weight ? &segment : nullptr, tensor.scales,
-                                    /*block=*/0, tensor.base, tensor.column);
+                                    tensor.block, tensor.base, tensor.column);
 }
 
 Offset<schema::Operator> write_operator(FlatBufferBuilder& out, const Operator& op) {
@@ -137,11 +139,6 @@ Offset<schema::Metadata> write_metadata(FlatBufferBuilder& out, const Metadata& 
 }
 
 }  // namespace
-
-uint64_t stored_bytes(const Tensor& weight) {
-  const uint64_t value_bytes = weight.type == schema::DataType::int8 ? 1 : sizeof(float);
-  return element_count(weight.shape) * value_bytes;
-}
 
 Layout lay_out(const Model& model, uint64_t header_bytes) {
   Layout layout;

@@ -41,9 +41,6 @@ struct Layout {
 inline constexpr uint64_t kSegmentAlignment = 64;
 inline constexpr uint64_t kPageBytes = 16384;
 
-/// Bytes of a weight in the file.
-uint64_t stored_bytes(const Tensor& weight);
-
 /// Lays out a file whose header has `header_bytes`.
 Layout lay_out(const Model& model, uint64_t header_bytes);
 

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "tools/convert/formats/output_file.h"
-#include "tools/convert/passes/quantize.h"
+#include "tools/convert/passes/encode_rows.h"
 
 namespace linnet::convert {
 namespace {
@@ -72,36 +72,19 @@ class Writer {
       const uint64_t count = std::min(block, rows - first);
       const auto block_values = std::span(values).first(count * width);
       weight.rows(first, count, block_values);
-      if (weight.type == schema::DataType::int8) {
-        write_int8(weight, first, width, block_values);
-      } else {
-        write_values(std::span<const float>(block_values));
-      }
+      const EncodedRows encoded = encode_rows(weight, first, width, block_values);
+      write_values(std::span<const std::byte>(encoded.values));
+      if (weight.scales < 0) continue;
+      std::vector<std::byte>& scales = scales_[weight.scales];
+      scales.insert(scales.end(), encoded.scales.begin(), encoded.scales.end());
     }
-  }
-
-  void write_int8(const Tensor& weight, uint64_t first, uint64_t width,
-                  std::span<const float> values) {
-    std::vector<float>& scales = scales_[weight.scales];
-    std::vector<int8_t> quantized(values.size());
-    for (size_t at = 0; at < values.size(); at += width) {
-      float scale = 0;
-      if (!quantize_row(values.subspan(at, width), std::span(quantized).subspan(at, width),
-                        scale)) {
-        throw std::runtime_error("tensor '" + weight.name + "': row " +
-                                 std::to_string(first + at / width) +
-                                 " has a value that is not a finite number");
-      }
-      scales.push_back(scale);
-    }
-    write_values(std::span<const int8_t>(quantized));
   }
 
   /// Their weight comes before them, being the older tensor.
   void write_scales(const Tensor& tensor) {
     const auto index = static_cast<int32_t>(&tensor - model_.graph.tensors.data());
-    const std::vector<float> scales = std::exchange(scales_.at(index), {});
-    write_values(std::span<const float>(scales));
+    const std::vector<std::byte> scales = std::exchange(scales_.at(index), {});
+    write_values(std::span<const std::byte>(scales));
   }
 
   void write_tokenizer(const TokenizerTables& tables) {
@@ -116,7 +99,7 @@ class Writer {
   OutputFile file_;
   const Progress& progress_;
   Layout layout_;
-  std::map<int32_t, std::vector<float>> scales_;  // by the tensor that takes them
+  std::map<int32_t, std::vector<std::byte>> scales_;  // by the tensor that takes them
 };
 
 }  // namespace

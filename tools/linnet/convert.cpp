@@ -64,8 +64,8 @@ Command add_convert(CLI::App& app) {
   command->add_option("checkpoint", conversion.checkpoint,
                       "A Hugging Face folder, or a .safetensors or .pth file");
   command->add_option("-o,--output", conversion.output, "The .linnet file to write");
-  command->add_option("--weights", conversion.weights, "f32, or int8: a quarter of the size")
-      ->check(CLI::IsMember({"f32", "int8"}))
+  command->add_option("--weights", conversion.weights, "f32, f16, int8 or int4: about 32, 16, 8 or 5 bits per weight")
+      ->check(CLI::IsMember({"f32", "f16", "int8", "int4"}))
       ->capture_default_str();
   command->add_option("--tokenizer", conversion.vocabulary,
                       "A tokenizer.json or rwkv_vocab_*.txt [the checkpoint's own]");

@@ -1,11 +1,12 @@
 #include "tools/convert/passes/quantize.h"
 
 #include <algorithm>
-#include <cmath>
 #include <map>
 #include <stdexcept>
 #include <utility>
 #include <vector>
+
+#include "tools/convert/passes/quantize_row.h"
 
 namespace linnet::convert {
 namespace {
@@ -14,32 +15,60 @@ using schema::DataType;
 
 struct Rule {
   WeightRole role;
-  DataType stored;
+  DataType f16, int8, int4;  ///< what it's stored in with each of --weights
 };
 
-// What int8 does to each kind of weight. A projection's error averages out over its inputs, and its
-// bytes are what decoding waits for; the others are small, and their errors pile up over time.
-constexpr Rule kInt8[] = {
-    {WeightRole::projection, DataType::int8},
-    {WeightRole::embedding, DataType::int8},  // a row is read at a time, with a scale of its own
-    {WeightRole::head, DataType::int8},
-    {WeightRole::gate, DataType::f32},      // decides how fast the memory forgets, at every token
-    {WeightRole::low_rank, DataType::f32},  // decays again; a few percent of the bytes
-    {WeightRole::vector, DataType::f32},    // one number per channel: nothing to average over
-    {WeightRole::convolution, DataType::f32},
-    {WeightRole::scales, DataType::f32},
+// The one table of mixed choices. A projection's error averages out over its inputs, and its bytes
+// are what decoding waits for, so it bears the fewest bits. The table of the vocabulary keeps
+// eight: a row stands alone for its token, both where it's embedded and where it's predicted. What
+// steers the memory stays exact, since its errors pile up over time, and is small.
+constexpr Rule kRules[] = {
+    {WeightRole::projection, DataType::f16, DataType::int8, DataType::int4},
+    {WeightRole::embedding, DataType::f16, DataType::int8, DataType::int8},
+    {WeightRole::head, DataType::f16, DataType::int8, DataType::int8},
+    {WeightRole::gate, DataType::f32, DataType::f32, DataType::f32},
+    {WeightRole::low_rank, DataType::f16, DataType::f32, DataType::f32},
+    {WeightRole::vector, DataType::f32, DataType::f32, DataType::f32},
+    {WeightRole::convolution, DataType::f32, DataType::f32, DataType::f32},
+    {WeightRole::scales, DataType::f32, DataType::f32, DataType::f32},
 };
 
 constexpr std::pair<const char*, WeightFormat> kFormats[] = {
     {"f32", WeightFormat::f32},
+    {"f16", WeightFormat::f16},
     {"int8", WeightFormat::int8},
+    {"int4", WeightFormat::int4},
 };
+
+/// Whether one int4 scale per row serves as well as one per block: weights that came from such a
+/// form, say. Rows are read until one says no, most often the first.
+bool one_scale_loses_nothing(const Tensor& weight) {
+  std::vector<float> row(static_cast<size_t>(weight.shape[1]));
+  for (uint64_t i = 0; i < static_cast<uint64_t>(weight.shape[0]); ++i) {
+    weight.rows(i, 1, row);
+    const Int4Errors errors = int4_errors(row);
+    if (!(errors.row <= errors.blocks)) return false;
+  }
+  return true;
+}
+
+/// int4 is there for whole blocks only.
+DataType type_of(const Tensor& weight, WeightFormat format) {
+  const DataType type = stored_as(format, weight.role);
+  if (type != DataType::int4) return type;
+  const bool whole = weight.shape.size() == 2 && weight.shape[1] % int32_t{kInt4Block} == 0;
+  return whole ? DataType::int4 : DataType::int8;
+}
 
 int32_t add_scales(Graph& graph, const Tensor& weight) {
   Tensor scales;
   scales.name = weight.name + ".scales";
   scales.storage = schema::Storage::weight;
   scales.shape = {weight.shape[0]};
+  if (weight.block != 0) {
+    scales.type = DataType::bf16;
+    scales.shape.push_back(weight.shape[1] / static_cast<int32_t>(weight.block));
+  }
   scales.role = WeightRole::scales;
   graph.tensors.push_back(std::move(scales));
   return static_cast<int32_t>(graph.tensors.size() - 1);
@@ -53,7 +82,7 @@ class ActivationQuantizer {
   void run() {
     std::vector<Operator> before = std::exchange(graph_.decode.operators, {});
     for (Operator& op : before) {
-      if (std::holds_alternative<Linear>(op.attributes) && is_int8(op.inputs[1])) {
+      if (std::holds_alternative<Linear>(op.attributes) && takes_int8(op.inputs[1])) {
         op.inputs[0] = quantized(op.inputs[0]);
       }
       graph_.decode.operators.push_back(std::move(op));
@@ -61,8 +90,9 @@ class ActivationQuantizer {
   }
 
  private:
-  bool is_int8(int32_t tensor) const {
-    return graph_.tensors[static_cast<size_t>(tensor)].type == DataType::int8;
+  bool takes_int8(int32_t weight) const {
+    const DataType type = graph_.tensors[static_cast<size_t>(weight)].type;
+    return type == DataType::int8 || type == DataType::int4;
   }
 
   int32_t quantized(int32_t input) {
@@ -102,41 +132,35 @@ const char* weight_format_name(WeightFormat format) {
 }
 
 DataType stored_as(WeightFormat format, WeightRole role) {
-  if (format == WeightFormat::f32) return DataType::f32;
-  return std::find_if(std::begin(kInt8), std::end(kInt8),
-                      [role](const Rule& rule) { return rule.role == role; })
-      ->stored;
+  const Rule& rule = *std::find_if(std::begin(kRules), std::end(kRules),
+                                   [role](const Rule& known) { return known.role == role; });
+  switch (format) {
+    case WeightFormat::f16:
+      return rule.f16;
+    case WeightFormat::int8:
+      return rule.int8;
+    case WeightFormat::int4:
+      return rule.int4;
+    case WeightFormat::f32:
+      break;
+  }
+  return DataType::f32;
 }
 
 void quantize_weights(Graph& graph, WeightFormat format) {
   const size_t count = graph.tensors.size();
   for (size_t i = 0; i < count; ++i) {
-    if (graph.tensors[i].storage != schema::Storage::weight) continue;
-    const DataType type = stored_as(format, graph.tensors[i].role);
-    graph.tensors[i].type = type;
-    if (type != DataType::int8) continue;
-    const int32_t scales = add_scales(graph, graph.tensors[i]);
-    graph.tensors[i].scales = scales;
+    Tensor& weight = graph.tensors[i];
+    if (weight.storage != schema::Storage::weight) continue;
+    weight.type = type_of(weight, format);
+    if (weight.type != DataType::int8 && weight.type != DataType::int4) continue;
+    if (weight.type == DataType::int4 && !one_scale_loses_nothing(weight)) {
+      weight.block = kInt4Block;
+    }
+    const int32_t scales = add_scales(graph, weight);
+    graph.tensors[i].scales = scales;  // `weight` has moved
   }
   ActivationQuantizer(graph).run();
-}
-
-bool quantize_row(std::span<const float> row, std::span<int8_t> values, float& scale) {
-  float largest = 0;
-  bool finite = true;
-  for (float value : row) {
-    finite = finite && std::isfinite(value);
-    largest = std::max(largest, std::fabs(value));
-  }
-  if (!finite) return false;
-  scale = largest / 127.0f;
-  // A row whose largest value is below 127 times the smallest float has no scale either.
-  if (!std::isnormal(scale)) scale = 1.0f;
-  for (size_t i = 0; i < row.size(); ++i) {
-    const float nearest = std::nearbyint(row[i] / scale);
-    values[i] = static_cast<int8_t>(std::clamp(nearest, -127.0f, 127.0f));
-  }
-  return true;
 }
 
 }  // namespace linnet::convert

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "runtime/base/kinds.h"
+#include "runtime/model/graph.h"
+
+namespace linnet {
+
+/// One matrix of a Linear operator, with its bias, as the file stores it plainly.
+struct LinearWeights {
+  DataType type = DataType::f32;
+  size_t block = 0;  ///< int4: values per scale along a row; 0: one scale per row
+  size_t inputs = 0;
+  size_t outputs = 0;
+  const void* matrix =
+      nullptr;  ///< [outputs, inputs], row-major; null: the file has it packed only
+  const void* scales = nullptr;  ///< int8, int4: f32 [outputs], or bf16 [outputs, inputs / block]
+  const float* bias = nullptr;   ///< [outputs] or null
+
+  static LinearWeights of(const Graph& graph, int32_t matrix, int32_t bias);
+
+  /// Scales of the whole matrix, and bytes of each.
+  size_t scale_count() const { return block == 0 ? outputs : outputs * (inputs / block); }
+  size_t scale_bytes() const { return block == 0 ? sizeof(float) : sizeof(uint16_t); }
+  /// Bytes of the plain matrix.
+  size_t matrix_bytes() const;
+};
+
+}  // namespace linnet

@@ -1,0 +1,222 @@
+#include "runtime/model/packed_matrix.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "runtime/base/array.h"
+
+namespace linnet {
+namespace {
+
+constexpr uint8_t nibble_zero = 8;
+
+xnn_status create_linear(const LinearWeights& weights, size_t input_stride, size_t output_stride,
+                         xnn_weights_cache_provider* cache, xnn_operator_t* out) {
+  switch (weights.type) {
+    case DataType::int8:
+      return xnn_create_fully_connected_nc_qd8_f32_qc8w(
+          weights.inputs, weights.outputs, input_stride, output_stride,
+          static_cast<const float*>(weights.scales), static_cast<const int8_t*>(weights.matrix),
+          weights.bias, -INFINITY, INFINITY, /*flags=*/0, /*code_cache=*/nullptr, cache, out);
+    case DataType::int4:
+      if (weights.block == 0) {
+        return xnn_create_fully_connected_nc_qd8_f32_qc4w(
+            weights.inputs, weights.outputs, input_stride, output_stride, nibble_zero,
+            static_cast<const float*>(weights.scales), weights.matrix, weights.bias, -INFINITY,
+            INFINITY, /*flags=*/0, /*code_cache=*/nullptr, cache, out);
+      }
+      return xnn_create_fully_connected_nc_qd8_f32_qb4w(
+          weights.inputs, weights.outputs, input_stride, output_stride, weights.block, nibble_zero,
+          static_cast<const uint16_t*>(weights.scales), weights.matrix, weights.bias, -INFINITY,
+          INFINITY, /*flags=*/0, /*code_cache=*/nullptr, cache, out);
+    default:
+      return xnn_create_fully_connected_nc_f32(
+          weights.inputs, weights.outputs, input_stride, output_stride,
+          static_cast<const float*>(weights.matrix), weights.bias, -INFINITY, INFINITY,
+          /*flags=*/0, /*code_cache=*/nullptr, cache, out);
+  }
+}
+
+Status explain(xnn_status status, const LinearWeights& weights) {
+  switch (status) {
+    case xnn_status_success:
+      return Status::ok();
+    case xnn_status_out_of_memory:
+      return Status::error(LINNET_OUT_OF_MEMORY, "no memory to pack a [%zu, %zu] matrix",
+                           weights.outputs, weights.inputs);
+    case xnn_status_invalid_parameter:
+      return Status::error(LINNET_INVALID_MODEL,
+                           "XNNPACK refuses the sizes or scales of its [%zu, %zu] matrix",
+                           weights.outputs, weights.inputs);
+    case xnn_status_unsupported_hardware:
+      return Status::error(LINNET_UNSUPPORTED,
+                           "XNNPACK has no kernel for this type on this processor");
+    default:
+      return Status::error(LINNET_INTERNAL, "XNNPACK refused a [%zu, %zu] matrix with status %d",
+                           weights.outputs, weights.inputs, static_cast<int>(status));
+  }
+}
+
+/// Scales of one: XNNPACK checks those it is given, even where the packed matrix has its own.
+class UnitScales {
+ public:
+  bool make(const LinearWeights& weights) {
+    if (weights.type == DataType::f32) return true;
+    constexpr float one = 1.0f;
+    constexpr uint16_t one_bf16 = 0x3f80;
+    const size_t count = weights.scale_count();
+    if (!bytes_.allocate(count * weights.scale_bytes())) return false;
+    for (size_t i = 0; i < count; ++i) {
+      std::memcpy(bytes_.data() + i * weights.scale_bytes(),
+                  weights.block == 0 ? static_cast<const void*>(&one) : &one_bf16,
+                  weights.scale_bytes());
+    }
+    return true;
+  }
+  const void* data() const { return bytes_.data(); }
+
+ private:
+  Array<std::byte> bytes_;
+};
+
+/// A weights cache that holds nothing and hands one block of memory to whoever wants to pack.
+class PackingTarget {
+ public:
+  PackingTarget(void* memory, size_t bytes) : memory_(memory), bytes_(bytes) {}
+  PackingTarget(const PackingTarget&) = delete;
+  PackingTarget& operator=(const PackingTarget&) = delete;
+
+  xnn_weights_cache_provider* provider() { return &provider_; }
+  size_t wanted() const { return wanted_; }
+
+ private:
+  static PackingTarget& self(void* context) { return *static_cast<PackingTarget*>(context); }
+
+  static size_t look_up(void*, const xnn_weights_cache_look_up_key*) { return SIZE_MAX; }
+  static void* reserve_space(void* context, size_t bytes) {
+    self(context).wanted_ = bytes;
+    return bytes == self(context).bytes_ ? self(context).memory_ : nullptr;
+  }
+  static size_t insert(void*, const xnn_weights_cache_look_up_key*, void*, size_t) { return 0; }
+  static bool is_finalized(void*) { return false; }
+  static void* offset_to_address(void* context, size_t) { return self(context).memory_; }
+  static xnn_status forget(void*) { return xnn_status_success; }
+
+  void* memory_;
+  size_t bytes_;
+  size_t wanted_ = 0;
+  xnn_weights_cache_provider provider_ = {.context = this,
+                                          .look_up = look_up,
+                                          .reserve_space = reserve_space,
+                                          .look_up_or_insert = insert,
+                                          .is_finalized = is_finalized,
+                                          .offset_to_addr = offset_to_address,
+                                          .delete_cache = forget};
+};
+
+// FNV-1a, http://www.isthe.com/chongo/tech/comp/fnv.
+uint64_t hash_of(std::span<const std::byte> bytes, uint64_t hash) {
+  for (const std::byte byte : bytes) {
+    hash ^= static_cast<uint64_t>(byte);
+    hash *= 0x100000001b3U;
+  }
+  return hash;
+}
+
+/// A small matrix whose values differ, packed; `hash` goes on with what it became.
+Status hash_probe(DataType type, size_t block, size_t outputs, uint64_t* hash) {
+  LinearWeights probe;
+  probe.type = type;
+  probe.block = block;
+  probe.outputs = outputs;
+  probe.inputs = block == 0 ? 72 : 2 * block;
+  Array<std::byte> values;
+  UnitScales scales;
+  if (!values.allocate(probe.matrix_bytes()) || !scales.make(probe)) {
+    return Status::error(LINNET_OUT_OF_MEMORY, "no memory to learn the layout of matrices");
+  }
+  for (size_t i = 0; i < values.size(); ++i) values[i] = static_cast<std::byte>(i * 37 % 127);
+  probe.matrix = values.data();
+  probe.scales = scales.data();
+  size_t bytes = 0;
+  Status status = packed_matrix_bytes(probe, &bytes);
+  if (status.failed()) return status;
+  constexpr size_t alignment = 64;
+  Array<std::byte> memory;
+  if (!memory.allocate(bytes + alignment)) {
+    return Status::error(LINNET_OUT_OF_MEMORY, "no memory to learn the layout of matrices");
+  }
+  const size_t skew = reinterpret_cast<uintptr_t>(memory.data()) % alignment;
+  std::byte* packed = memory.data() + (alignment - skew);
+  status = pack_matrix(probe, packed, bytes);
+  if (status.failed()) return status;
+  *hash = hash_of({packed, bytes}, *hash);
+  return Status::ok();
+}
+
+}  // namespace
+
+bool is_packed_type(DataType type) {
+  return type == DataType::f32 || type == DataType::int8 || type == DataType::int4;
+}
+
+Status initialize_xnnpack() {
+  if (xnn_initialize(/*allocator=*/nullptr) == xnn_status_success) return Status::ok();
+  return Status::error(LINNET_UNSUPPORTED, "XNNPACK has no kernels for this processor");
+}
+
+Status packed_matrix_bytes(const LinearWeights& weights, size_t* out) {
+  UnitScales scales;
+  if (!scales.make(weights)) {
+    return Status::error(LINNET_OUT_OF_MEMORY, "no memory for the scales of a matrix");
+  }
+  LinearWeights sizes = weights;
+  sizes.matrix = &sizes;  // never read: there is no memory to pack it into
+  sizes.bias = nullptr;
+  sizes.scales = scales.data();
+  PackingTarget target(/*memory=*/nullptr, /*bytes=*/0);
+  xnn_operator_t none = nullptr;
+  const xnn_status status =
+      create_linear(sizes, sizes.inputs, sizes.outputs, target.provider(), &none);
+  if (target.wanted() == 0) return explain(status, weights);
+  *out = target.wanted();
+  return Status::ok();
+}
+
+Status pack_matrix(const LinearWeights& weights, void* packed, size_t bytes) {
+  PackingTarget target(packed, bytes);
+  xnn_operator_t made = nullptr;
+  const xnn_status status =
+      create_linear(weights, weights.inputs, weights.outputs, target.provider(), &made);
+  if (status != xnn_status_success) return explain(status, weights);
+  xnn_delete_operator(made);
+  return Status::ok();
+}
+
+Status packed_layout(DataType type, size_t block, uint64_t* out) {
+  uint64_t hash = 0xcbf29ce484222325U;
+  // XNNPACK may lay matrices of few rows out in another way than larger ones.
+  for (const size_t outputs : {size_t{1}, size_t{3}, size_t{67}}) {
+    const Status status = hash_probe(type, block, outputs, &hash);
+    if (status.failed()) return status;
+  }
+  *out = hash;
+  return Status::ok();
+}
+
+Status create_packed_linear(const LinearWeights& weights, const void* key, size_t input_stride,
+                            size_t output_stride, xnn_weights_cache_provider* cache,
+                            xnn_operator_t* out) {
+  UnitScales scales;
+  if (!scales.make(weights)) {
+    return Status::error(LINNET_OUT_OF_MEMORY, "no memory for the scales of a matrix");
+  }
+  LinearWeights found = weights;
+  found.matrix = key;
+  found.scales = scales.data();
+  found.bias = nullptr;
+  return explain(create_linear(found, input_stride, output_stride, cache, out), weights);
+}
+
+}  // namespace linnet

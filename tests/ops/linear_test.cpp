@@ -1,0 +1,177 @@
+// The Linear operator, in every type of weights and for every number of rows that a tile of the
+// matrix kernels may have, through a model of nothing but a table of rows and one matrix.
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <linnet/linnet.hpp>
+#include <string>
+#include <vector>
+
+#include "tests/unit/temp_folder.h"
+#include "tools/convert/formats/half.h"
+#include "tools/convert/graph_builder.h"
+#include "tools/convert/passes/quantize.h"
+#include "tools/convert/passes/quantize_row.h"
+#include "tools/convert/writer.h"
+
+namespace linnet::convert {
+namespace {
+
+constexpr int32_t kTokenRows = 40;  // more than the rows of any tile
+
+/// Values from -1 to 1 that look random.
+std::vector<float> values(size_t count, uint32_t seed) {
+  std::vector<float> made(count);
+  for (float& value : made) {
+    seed = seed * 1664525u + 1013904223u;
+    value = static_cast<float>(seed >> 8) / 8388608.0f - 1.0f;
+  }
+  return made;
+}
+
+/// logits = table[token] W^T.
+struct LinearModel {
+  LinearModel(WeightFormat format, int32_t inputs_, int32_t outputs_)
+      : inputs(static_cast<size_t>(inputs_)),
+        outputs(static_cast<size_t>(outputs_)),
+        table(values(kTokenRows * inputs, 1)),
+        matrix(values(inputs * outputs, 2)) {
+    Model file;
+    GraphBuilder g(file.graph);
+    const Value rows = g.weight("table", constant({kTokenRows, inputs_}, table));
+    const Value x = g.embedding("embedding", g.input_tokens(), rows);
+    g.output(g.linear("logits", g.last_rows("last", x), constant({outputs_, inputs_}, matrix)));
+    file.graph.vocabulary = static_cast<uint32_t>(outputs_);
+    quantize_weights(file.graph, format);
+    const std::string path = folder.file("linear.linnet");
+    write_model(file, path, {});
+    const auto opened = model.open(path.c_str());
+    REQUIRE_MESSAGE(opened.ok(), opened.message());
+  }
+
+  /// Ids have to be of the vocabulary, which is the matrix's rows.
+  size_t token(size_t row) const { return row % std::min<size_t>(kTokenRows, outputs); }
+
+  /// `rows` rows of the table times the matrix, in one chunk.
+  std::vector<float> run(size_t rows, uint32_t threads = 1) const {
+    linnet_session_options options = linnet_session_options_defaults();
+    options.threads = threads;
+    options.chunk = kTokenRows;
+    options.all_logits = true;
+    Session session;
+    const auto opened = session.open(model, options);
+    REQUIRE_MESSAGE(opened.ok(), opened.message());
+    std::vector<int32_t> tokens(rows);
+    for (size_t i = 0; i < rows; ++i) tokens[i] = static_cast<int32_t>(token(i));
+    std::vector<float> logits(rows * outputs);
+    const auto ran = session.run(tokens, logits.data());
+    REQUIRE_MESSAGE(ran.ok(), ran.message());
+    return logits;
+  }
+
+  test::TempFolder folder;
+  size_t inputs, outputs;
+  std::vector<float> table, matrix;
+  linnet::Model model;
+};
+
+/// What the format makes of the matrix, as floats again.
+std::vector<float> stored_values(const LinearModel& model, WeightFormat format) {
+  std::vector<float> stored(model.matrix);
+  for (size_t o = 0; o < model.outputs; ++o) {
+    const auto row = std::span(stored).subspan(o * model.inputs, model.inputs);
+    if (format == WeightFormat::f16) {
+      for (float& value : row) value = f16_to_f32(f32_to_f16(value));
+    } else if (format == WeightFormat::int8) {
+      std::vector<int8_t> quantized(row.size());
+      float scale = 0;
+      REQUIRE(quantize_int8(row, quantized, scale));
+      for (size_t i = 0; i < row.size(); ++i) row[i] = scale * quantized[i];
+    } else if (format == WeightFormat::int4) {
+      std::vector<uint8_t> nibbles(row.size() / 2);
+      std::vector<uint16_t> scales(row.size() / kInt4Block);
+      REQUIRE(quantize_int4_blocks(row, nibbles, scales));
+      for (size_t i = 0; i < row.size(); ++i) {
+        const int nibble = (nibbles[i / 2] >> (i % 2 * 4)) & 15;
+        row[i] = bf16_to_f32(scales[i / kInt4Block]) * static_cast<float>(nibble - 8);
+      }
+    }
+  }
+  return stored;
+}
+
+/// How far a product may be off: x becomes int8 by steps of its range / 255, each value off by half
+/// a step at most, or stays f32, where the order of summation remains.
+double tolerance(std::span<const float> x, std::span<const float> w, bool is_quantized) {
+  double weight = 0;
+  for (const float value : w) weight += std::fabs(value);
+  const auto [low, high] = std::minmax_element(x.begin(), x.end());
+  const double range = std::max(*high, 0.0f) - std::min(*low, 0.0f);
+  return weight * (is_quantized ? 0.51 * range / 255 : 1e-6) + 1e-5;
+}
+
+void check_products(const LinearModel& model, std::span<const float> stored, size_t rows,
+                    bool is_quantized, std::span<const float> products) {
+  for (size_t r = 0; r < rows; ++r) {
+    const auto x = std::span(model.table).subspan(model.token(r) * model.inputs, model.inputs);
+    for (size_t o = 0; o < model.outputs; ++o) {
+      const auto w = stored.subspan(o * model.inputs, model.inputs);
+      double expected = 0;
+      for (size_t i = 0; i < w.size(); ++i) expected += double{x[i]} * double{w[i]};
+      CAPTURE(r);
+      CAPTURE(o);
+      REQUIRE(std::fabs(products[r * model.outputs + o] - expected) <=
+              tolerance(x, w, is_quantized));
+    }
+  }
+}
+
+}  // namespace
+
+TEST_CASE("Linear multiplies by weights of every type, whatever the rows and sizes") {
+  for (const char* name : {"f32", "f16", "int8", "int4"}) {
+    const WeightFormat format = weight_format(name);
+    for (const int32_t inputs : {32, 64, 96, 160}) {
+      for (const int32_t outputs : {1, 5, 16, 67}) {
+        CAPTURE(std::string(name));
+        CAPTURE(inputs);
+        CAPTURE(outputs);
+        const LinearModel model(format, inputs, outputs);
+        const std::vector<float> stored = stored_values(model, format);
+        const bool is_quantized = format == WeightFormat::int8 || format == WeightFormat::int4;
+        for (size_t rows = 1; rows <= kTokenRows; rows += rows < 20 ? 1 : 5) {
+          CAPTURE(rows);
+          check_products(model, stored, rows, is_quantized, model.run(rows));
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("f16 rows of any length, odd ones too") {
+  for (const int32_t inputs : {1, 3, 7, 15, 17, 31, 33}) {
+    CAPTURE(inputs);
+    const LinearModel model(WeightFormat::f16, inputs, 6);
+    const std::vector<float> stored = stored_values(model, WeightFormat::f16);
+    for (const size_t rows : {size_t{1}, size_t{2}, size_t{5}})
+      check_products(model, stored, rows, /*is_quantized=*/false, model.run(rows));
+  }
+}
+
+TEST_CASE("a row's products do not depend on the rows beside it, nor on threads") {
+  for (const char* name : {"f32", "f16", "int8", "int4"}) {
+    CAPTURE(std::string(name));
+    const LinearModel model(weight_format(name), 96, 67);
+    const std::vector<float> all = model.run(kTokenRows);
+    CHECK(model.run(kTokenRows, /*threads=*/2) == all);
+    for (size_t rows = 1; rows < kTokenRows; ++rows) {
+      CAPTURE(rows);
+      const std::vector<float> some = model.run(rows);
+      CHECK(std::equal(some.begin(), some.end(), all.begin()));
+    }
+  }
+}
+
+}  // namespace linnet::convert
