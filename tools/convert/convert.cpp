@@ -12,6 +12,7 @@
 #include "tools/convert/formats/json_file.h"
 #include "tools/convert/formats/sha256.h"
 #include "tools/convert/models/family.h"
+#include "tools/convert/passes/fuse.h"
 #include "tools/convert/passes/quantize.h"
 
 namespace linnet::convert {
@@ -115,7 +116,9 @@ ConvertReport convert(const ConvertOptions& options) {
 
   Model model;
   model.graph = family.build(source);
+  fuse_projections(model.graph);
   quantize_weights(model.graph, format);
+  order_tensors(model.graph);
   FoundTokenizer tokenizer = find_tokenizer({.folder = folder.string(),
                                              .given = options.vocabulary,
                                              .model_vocabulary = model.graph.vocabulary,

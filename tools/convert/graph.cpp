@@ -1,5 +1,7 @@
 #include "tools/convert/graph.h"
 
+#include <utility>
+
 namespace linnet::convert {
 
 std::string shape_text(const Shape& shape) {
@@ -11,6 +13,55 @@ std::string shape_text(const Shape& shape) {
   }
   return text + "]";
 }
+
+namespace {
+
+class TensorOrder {
+ public:
+  explicit TensorOrder(Graph& graph) : graph_(graph), places_(graph.tensors.size(), -1) {}
+
+  void run() {
+    EntryPoint& entry = graph_.decode;
+    use_all(entry.inputs);
+    for (Operator& op : entry.operators) {
+      use_all(op.inputs);
+      use_all(op.outputs);
+    }
+    use_all(entry.outputs);
+    for (Tensor& tensor : ordered_) {
+      tensor.base = tensor.base < 0 ? -1 : places_[static_cast<size_t>(tensor.base)];
+      tensor.scales = tensor.scales < 0 ? -1 : places_[static_cast<size_t>(tensor.scales)];
+    }
+    graph_.tensors = std::move(ordered_);
+  }
+
+ private:
+  void use_all(std::vector<int32_t>& tensors) {
+    for (int32_t& tensor : tensors) tensor = use(tensor);
+  }
+
+  /// The tensor's place; what it stands on comes before it, its scales after it.
+  int32_t use(int32_t index) {
+    if (index < 0) return index;
+    int32_t& place = places_[static_cast<size_t>(index)];
+    if (place >= 0) return place;
+    Tensor& tensor = graph_.tensors[static_cast<size_t>(index)];
+    use(tensor.base);
+    const int32_t scales = tensor.scales;
+    place = static_cast<int32_t>(ordered_.size());
+    ordered_.push_back(std::move(tensor));
+    use(scales);
+    return place;
+  }
+
+  Graph& graph_;
+  std::vector<int32_t> places_;  // by the tensor's old index
+  std::vector<Tensor> ordered_;
+};
+
+}  // namespace
+
+void order_tensors(Graph& graph) { TensorOrder(graph).run(); }
 
 uint64_t element_count(const Shape& shape) {
   uint64_t count = 1;
