@@ -83,6 +83,11 @@ void linnet_session_on_progress(linnet_session* session, linnet_run_progress pro
   session->session->on_progress(progress, context);
 }
 
+void linnet_session_on_operator(linnet_session* session, linnet_operator_callback callback,
+                                void* context) {
+  session->session->on_operator(callback, context);
+}
+
 uint64_t linnet_session_position(const linnet_session* session) {
   return session->session->position();
 }

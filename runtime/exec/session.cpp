@@ -1,6 +1,7 @@
 #include "runtime/exec/session.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cstring>
 #include <new>
 
@@ -172,11 +173,27 @@ Status Session::run_chunk(std::span<const int32_t> tokens, size_t logits_rows) {
                        .position = position_};
   std::memcpy(addresses_[static_cast<size_t>(graph.tokens)], tokens.data(), tokens.size_bytes());
   for (size_t i = 0; i < operations_.size(); ++i) {
-    const Status status = operations_[i]->run(chunk);
+    const Status status =
+        operator_callback_ == nullptr ? operations_[i]->run(chunk) : run_timed(i, chunk);
     if (status.failed()) return name_operator(status, graph.operators[i]);
   }
   position_ += tokens.size();
   return Status::ok();
+}
+
+Status Session::run_timed(size_t index, const Chunk& chunk) {
+  using Clock = std::chrono::steady_clock;
+  const Clock::time_point begin = Clock::now();
+  const Status status = operations_[index]->run(chunk);
+  const auto taken = std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now() - begin);
+  const Operator& op = model_.graph().operators[index];
+  // A name is a string of the file's header, which ends with a zero byte.
+  const linnet_operator_run run = {.index = index,
+                                   .name = op.name.data(),
+                                   .kind = entry_of(op).name,
+                                   .nanoseconds = static_cast<uint64_t>(taken.count())};
+  if (!status.failed()) operator_callback_(&run, operator_context_);
+  return status;
 }
 
 void Session::reset() {
@@ -187,6 +204,11 @@ void Session::reset() {
 void Session::on_progress(linnet_run_progress progress, void* context) {
   progress_ = progress;
   progress_context_ = context;
+}
+
+void Session::on_operator(linnet_operator_callback callback, void* context) {
+  operator_callback_ = callback;
+  operator_context_ = context;
 }
 
 }  // namespace linnet

@@ -36,6 +36,7 @@ class Session {
 
   void reset();
   void on_progress(linnet_run_progress progress, void* context);
+  void on_operator(linnet_operator_callback callback, void* context);
 
   /// The state region: all that the session remembers beside its position.
   std::span<std::byte> state() const { return {memory_, plan_.state_bytes}; }
@@ -55,6 +56,7 @@ class Session {
   void find_token_limit();
   Status check_tokens(std::span<const int32_t> tokens) const;
   Status run_chunk(std::span<const int32_t> tokens, size_t logits_rows);
+  Status run_timed(size_t index, const Chunk& chunk);
 
   const Model& model_;
   SessionPlan plan_;
@@ -69,6 +71,8 @@ class Session {
   uint64_t position_ = 0;
   linnet_run_progress progress_ = nullptr;
   void* progress_context_ = nullptr;
+  linnet_operator_callback operator_callback_ = nullptr;
+  void* operator_context_ = nullptr;
 };
 
 }  // namespace linnet

@@ -36,6 +36,26 @@ static bool refuse(size_t done, size_t total, void* context) {
   return false;
 }
 
+struct operators {
+  size_t count;
+  size_t chunks;
+  size_t next; /* the index expected next */
+  bool in_order;
+  bool named;
+};
+
+static void count_operator(const linnet_operator_run* run, void* context) {
+  struct operators* seen = context;
+  if (run->index == 0) {
+    ++seen->chunks;
+    seen->next = 0;
+  }
+  seen->in_order = seen->in_order && run->index == seen->next;
+  seen->named = seen->named && run->name[0] != '\0' && run->kind[0] != '\0';
+  ++seen->next;
+  ++seen->count;
+}
+
 static void check_errors(void) {
   linnet_message why;
   linnet_model* model = NULL;
@@ -138,6 +158,31 @@ static void check_session(const linnet_model* model) {
   free(block);
 }
 
+static void check_operators(const linnet_model* model) {
+  const int32_t tokens[] = {5, 6, 7};
+  struct operators seen = {0, 0, 0, true, true};
+  linnet_message why;
+  linnet_session_options options = linnet_session_options_defaults();
+  linnet_session* session = NULL;
+  linnet_session* fork = NULL;
+  options.chunk = 2;
+  check(linnet_session_open(model, &options, NULL, &session, &why) == LINNET_OK, "a session");
+  linnet_session_on_operator(session, count_operator, &seen);
+  check(linnet_run(session, tokens, 3, NULL, &why) == LINNET_OK, "a watched run");
+  check(seen.chunks == 2, "a chunk begins with the operator of index 0");
+  check(seen.in_order && seen.named, "operators in order, with names and kinds");
+  check(seen.count == 2 * seen.next && seen.next > 1, "every operator of both chunks");
+
+  const size_t before = seen.count;
+  check(linnet_session_fork(session, NULL, &fork, &why) == LINNET_OK, "a fork");
+  check(linnet_run(fork, tokens, 1, NULL, &why) == LINNET_OK, "a run of the fork");
+  linnet_session_on_operator(session, NULL, NULL);
+  check(linnet_run(session, tokens, 1, NULL, &why) == LINNET_OK, "a run that nobody watches");
+  check(seen.count == before, "neither is told of");
+  linnet_session_close(fork);
+  linnet_session_close(session);
+}
+
 int main(int argc, char** argv) {
   linnet_message why;
   linnet_model* model = NULL;
@@ -153,6 +198,7 @@ int main(int argc, char** argv) {
   check_text(model);
   check_generation(model);
   check_session(model);
+  check_operators(model);
   linnet_model_close(model);
   return failures == 0 ? 0 : 1;
 }

@@ -87,6 +87,11 @@ size_t allocations_while_running(const GoldenModel& golden, uint32_t threads) {
   is_ok = session.run(tokens.first(5), logits.data()).ok() && is_ok;
   for (const int32_t token : tokens) is_ok = session.run({&token, 1}, logits.data()).ok() && is_ok;
   is_ok = session.run(tokens).ok() && is_ok;
+  size_t operators = 0;
+  session.on_operator(
+      [](const linnet_operator_run*, void* context) { ++*static_cast<size_t*>(context); },
+      &operators);
+  is_ok = session.run(tokens).ok() && operators > 0 && is_ok;
   linnet_session_reset(session.get());
   const size_t after = allocations;
   CHECK(is_ok);

@@ -1,5 +1,6 @@
 #include <doctest/doctest.h>
 
+#include <chrono>
 #include <cstdlib>
 #include <cstring>
 #include <linnet/linnet.hpp>
@@ -8,6 +9,7 @@
 #include <vector>
 
 #include "tests/golden/golden_model.h"
+#include "tools/linnet/model_file.h"
 
 namespace {
 
@@ -197,6 +199,58 @@ TEST_CASE("progress is told after every chunk and can cancel between chunks") {
   CHECK(result.status == LINNET_CANCELLED);
   CHECK(seen == std::vector<size_t>{8, 16});
   CHECK(linnet_session_position(session.get()) == 16);
+}
+
+TEST_CASE("every operator of every chunk is told of, in the order of the graph") {
+  struct Seen {
+    std::vector<size_t> indices;
+    std::vector<std::string> kinds;
+    std::vector<std::string> names;
+    uint64_t nanoseconds = 0;
+  };
+  Seen seen;
+  Session session;
+  REQUIRE(session.open(golden().model(), options_with(8)).ok());
+  session.on_operator(
+      [](const linnet_operator_run* run, void* context) {
+        auto& all = *static_cast<Seen*>(context);
+        all.indices.push_back(run->index);
+        all.kinds.emplace_back(run->kind);
+        all.names.emplace_back(run->name);
+        all.nanoseconds += run->nanoseconds;
+      },
+      &seen);
+  const auto begin = std::chrono::steady_clock::now();
+  (void)last_logits(session, std::span(golden().tokens()).first(11));
+  const auto taken = std::chrono::steady_clock::now() - begin;
+  const linnet::cli::ModelFile file(golden().path());
+  const auto& operators = *file.header().entry_points()->Get(0)->operators();
+  REQUIRE(seen.indices.size() == 2 * operators.size());
+  for (size_t i = 0; i < seen.indices.size(); ++i) {
+    const auto index = static_cast<unsigned>(i % operators.size());
+    const auto& op = *operators.Get(index);
+    CHECK(seen.indices[i] == index);
+    CHECK(seen.names[i] == op.name()->str());
+    CHECK(seen.kinds[i] == linnet::schema::EnumNameAttributes(op.attributes_type()));
+  }
+  CHECK(seen.nanoseconds > 0);
+  CHECK(std::chrono::nanoseconds(seen.nanoseconds) <= taken);
+}
+
+TEST_CASE("a watched run gives the same logits") {
+  Session watched;
+  Session plain;
+  REQUIRE(watched.open(golden().model(), options_with(8)).ok());
+  REQUIRE(plain.open(golden().model(), options_with(8)).ok());
+  size_t count = 0;
+  watched.on_operator(
+      [](const linnet_operator_run*, void* context) { ++*static_cast<size_t*>(context); }, &count);
+  CHECK(last_logits(watched, golden().tokens()) == last_logits(plain, golden().tokens()));
+  CHECK(count > 0);
+  const size_t before = count;
+  watched.on_operator(nullptr, nullptr);
+  (void)last_logits(watched, golden().tokens());
+  CHECK(count == before);
 }
 
 TEST_CASE("running without logits leaves the same state as running with them") {

@@ -156,6 +156,20 @@ typedef bool (*linnet_run_progress)(size_t done, size_t total, void* context);
 LINNET_API void linnet_session_on_progress(linnet_session* session, linnet_run_progress progress,
                                            void* context);
 
+/* What one operator took of a run. Strings live as long as the model. */
+typedef struct linnet_operator_run {
+  size_t index;         /* in the order of execution, from 0; a new chunk begins where it is 0 */
+  const char* name;     /* where it stands in the model, such as "layers.3.mlp.down" */
+  const char* kind;     /* what it is, such as "Linear" */
+  uint64_t nanoseconds; /* on the wall clock, until the last of the session's threads was done */
+} linnet_operator_run;
+
+/* Called on the caller's thread after every operator of linnet_run and linnet_generate. It belongs
+ * to this session alone, not to its forks. NULL: none, and no clock is read. */
+typedef void (*linnet_operator_callback)(const linnet_operator_run* run, void* context);
+LINNET_API void linnet_session_on_operator(linnet_session* session,
+                                           linnet_operator_callback callback, void* context);
+
 /* Tokens since the state was empty. */
 LINNET_API uint64_t linnet_session_position(const linnet_session* session);
 

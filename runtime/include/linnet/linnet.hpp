@@ -172,6 +172,11 @@ class Session {
     linnet_session_on_progress(get(), progress, context);
   }
 
+  /// Told after every operator what it took; null: none.
+  void on_operator(linnet_operator_callback callback, void* context) {
+    linnet_session_on_operator(get(), callback, context);
+  }
+
   uint64_t position() const { return linnet_session_position(get()); }
   void reset() { linnet_session_reset(get()); }
 
