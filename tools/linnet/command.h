@@ -18,5 +18,6 @@ Command add_bench(CLI::App& app);
 Command add_inspect(CLI::App& app);
 Command add_diff(CLI::App& app);
 Command add_tokenize(CLI::App& app);
+Command add_perplexity(CLI::App& app);
 
 }  // namespace linnet::cli
