@@ -1,27 +1,20 @@
-// linnet bench: how fast a model runs on this machine, and in how much memory.
+// linnet bench: how fast a model runs on this machine, in how much memory, and how much faster it
+// might be.
 #include <algorithm>
-#include <chrono>
-#include <cinttypes>
 #include <cstdio>
+#include <exception>
 #include <memory>
-#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
+#include "tools/linnet/bench_figures.h"
 #include "tools/linnet/command.h"
-#include "tools/linnet/logits.h"
-#include "tools/linnet/model_file.h"
 #include "tools/linnet/open_model.h"
-#include "tools/linnet/process_memory.h"
 #include "tools/linnet/progress_line.h"
-#include "tools/linnet/text_format.h"
+#include "tools/linnet/read_bandwidth.h"
 
 namespace linnet::cli {
 namespace {
-
-using Json = nlohmann::ordered_json;
-
-constexpr size_t small_prompt = 8;
 
 struct Options {
   std::string model;
@@ -29,176 +22,123 @@ struct Options {
   size_t decode_tokens = 64;
   size_t repeats = 3;
   linnet_session_options session = linnet_session_options_defaults();
+  bool profile = false;
+  bool skip_yardsticks = false;
   bool json = false;
+
+  size_t longest_prompt() const { return *std::max_element(prompts.begin(), prompts.end()); }
 };
 
-/// Tokens per second over the repeats.
-struct Speed {
-  size_t tokens = 0;
-  double median = 0;
-  double min = 0;
-  double max = 0;
-};
+/// The options with numbers for every default, and room for every token of a run.
+Options complete(Options options) {
+  options.session = with_defaults(options.session);
+  options.session.threads = session_threads(options.session.threads);
+  const size_t longest = std::max(options.longest_prompt(), options.decode_tokens);
+  auto& context = options.session.context;
+  context = std::max(context, static_cast<uint32_t>(longest));
+  return options;
+}
 
-struct Figures {
-  std::vector<Speed> prefill;
-  Speed decode;
-  double load_seconds = 0;
-  double first_token_seconds = 0;
-  WeightFigures weights;
-  linnet_model_info info = {};
-  linnet_memory session = {};
-  std::optional<ProcessMemory> process;
-
-  double decode_gigabytes_per_second() const {
-    return decode.median * static_cast<double>(weights.bytes_per_token) / 1e9;
-  }
-};
-
-class Stopwatch {
+/// One model under measurement. Its weights are given back when it goes.
+class Bench {
  public:
-  double seconds() const { return std::chrono::duration<double>(Clock::now() - begin_).count(); }
+  Bench(const Options& options, BenchFigures* figures) : options_(options), figures_(*figures) {
+    const Stopwatch since_open;
+    model_ = open_model(options.model);
+    figures_.load_seconds = since_open.seconds();
+    const linnet_model_info info = model_.describe();
+    logits_.resize(info.vocabulary);
+    session_ = open_session(model_, options.session);
+    prefill_seconds(session_, made_up_tokens(first_prompt, info.vocabulary), logits_);
+    figures_.first_token_seconds = since_open.seconds();
+
+    figures_.architecture = info.architecture;
+    figures_.weights_name = info.weights;
+    figures_.file_bytes = info.file_bytes;
+    figures_.packed_bytes = info.packed_bytes;
+    require(model_.session_bytes(options.session, &figures_.memory));
+  }
+
+  void measure_speeds(ProgressLine* progress) {
+    const double steps = static_cast<double>(options_.prompts.size()) + 1;
+    for (const size_t count : options_.prompts) {
+      progress->update(static_cast<double>(figures_.prefill.size()) / steps);
+      const auto tokens = made_up_tokens(count, vocabulary());
+      figures_.prefill.push_back(measure(
+          count, options_.repeats, [&] { return prefill_seconds(session_, tokens, logits_); }));
+    }
+    progress->update((steps - 1) / steps);
+    figures_.decode = measure(options_.decode_tokens, options_.repeats, [&] {
+      return decode_seconds(session_, options_.decode_tokens, logits_);
+    });
+    figures_.process = process_memory();
+  }
+
+  /// Apart from the measurement of speeds, which must not pay for the clock around operators.
+  void measure_profile() {
+    const auto tokens = made_up_tokens(options_.longest_prompt(), vocabulary());
+    figures_.prefill_profile = profile(RunShape::prefill(tokens.size(), options_.session.chunk),
+                                       [&] { return prefill_seconds(session_, tokens, logits_); });
+    figures_.decode_profile = profile(RunShape::decode(options_.decode_tokens), [&] {
+      return decode_seconds(session_, options_.decode_tokens, logits_);
+    });
+  }
 
  private:
-  using Clock = std::chrono::steady_clock;
-  Clock::time_point begin_ = Clock::now();
+  uint32_t vocabulary() const { return static_cast<uint32_t>(logits_.size()); }
+
+  template <typename Run>
+  Profile profile(const RunShape& shape, const Run& seconds_of) {
+    Profiler profiler(session_);
+    seconds_of();
+    profiler.clear();
+    double seconds = 0;
+    for (size_t i = 0; i < options_.repeats; ++i) seconds += seconds_of();
+    return profiler.profile(figures_.products, shape, options_.repeats, seconds);
+  }
+
+  const Options& options_;
+  BenchFigures& figures_;
+  Model model_;
+  Session session_;
+  std::vector<float> logits_;
 };
 
-/// Tokens without meaning: the same in every run.
-std::vector<int32_t> made_up_tokens(size_t count, uint32_t vocabulary) {
-  std::vector<int32_t> tokens(count);
-  uint32_t random = 1;
-  for (auto& token : tokens) {
-    random = random * 1664525u + 1013904223u;
-    token = static_cast<int32_t>((random >> 8) % vocabulary);
+/// A model too large to be held twice, or of a shape that no bare model has, is measured without.
+void measure_yardsticks(const Options& options, BenchFigures* figures) {
+  try {
+    figures->yardsticks = {
+        .read_bytes_per_second = read_bandwidth(options.session.threads),
+        .bare = measure_bare_products(ModelFile(options.model), options.session, options.prompts,
+                                      options.decode_tokens, options.repeats)};
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "note: the machine's limits were not measured: %s\n", error.what());
   }
-  return tokens;
 }
 
-double prefill_seconds(Session& session, const std::vector<int32_t>& tokens,
-                       std::vector<float>& logits) {
-  session.reset();
-  const Stopwatch watch;
-  require(session.run(tokens, logits.data()));
-  return watch.seconds();
-}
-
-/// Every token is the argmax of the logits before it, as in a greedy generation.
-double decode_seconds(Session& session, size_t count, std::vector<float>& logits) {
-  session.reset();
-  int32_t token = 0;
-  const Stopwatch watch;
-  for (size_t i = 0; i < count; ++i) {
-    require(session.run({&token, 1}, logits.data()));
-    token = static_cast<int32_t>(argmax(logits));
-  }
-  return watch.seconds();
-}
-
-/// Runs `seconds_of` once to warm up and then `repeats` times.
-template <typename Run>
-Speed measure(size_t tokens, size_t repeats, const Run& seconds_of) {
-  seconds_of();
-  std::vector<double> speeds(repeats);
-  for (double& speed : speeds) speed = static_cast<double>(tokens) / seconds_of();
-  std::sort(speeds.begin(), speeds.end());
-  const double median = (speeds[(repeats - 1) / 2] + speeds[repeats / 2]) / 2;
-  return {tokens, median, speeds.front(), speeds.back()};
-}
-
-/// Opens `model`, which the figures' strings belong to, and measures.
-Figures measure_all(const Options& options, Model* model) {
-  Figures figures;
+BenchFigures measure_all(const Options& options) {
+  BenchFigures figures;
   ProgressLine progress("Measuring");
-  const Stopwatch since_open;
-  *model = open_model(options.model);
-  figures.load_seconds = since_open.seconds();
-  figures.info = model->describe();
-  std::vector<float> logits(figures.info.vocabulary);
-  Session session = open_session(*model, options.session);
-  prefill_seconds(session, made_up_tokens(small_prompt, figures.info.vocabulary), logits);
-  figures.first_token_seconds = since_open.seconds();
-  require(model->session_bytes(options.session, &figures.session));
-
-  const double steps = static_cast<double>(options.prompts.size()) + 1;
-  for (const size_t count : options.prompts) {
-    progress.update(static_cast<double>(figures.prefill.size()) / steps);
-    const auto tokens = made_up_tokens(count, figures.info.vocabulary);
-    figures.prefill.push_back(
-        measure(count, options.repeats, [&] { return prefill_seconds(session, tokens, logits); }));
+  {
+    figures.path = options.model;
+    figures.session = options.session;
+    Bench bench(options, &figures);
+    bench.measure_speeds(&progress);
+    const ModelFile file(options.model);
+    figures.weights = count_weights(file);
+    figures.products = matrix_products(file);
+    if (options.profile) bench.measure_profile();
   }
-  progress.update((steps - 1) / steps);
-  figures.decode = measure(options.decode_tokens, options.repeats,
-                           [&] { return decode_seconds(session, options.decode_tokens, logits); });
-  figures.process = process_memory();
-  figures.weights = count_weights(ModelFile(options.model));
+  if (!options.skip_yardsticks) {
+    progress.update(1, "what the machine allows");
+    measure_yardsticks(options, &figures);
+  }
   return figures;
 }
 
-void print_speed(const char* name, const Speed& speed) {
-  std::printf("  %-8s %6zu tokens %10.1f tokens/s  (%.1f to %.1f)", name, speed.tokens,
-              speed.median, speed.min, speed.max);
-}
-
-void print_report(const Options& options, const Figures& figures) {
-  std::printf("%s: %s, %s parameters, %s weights\n", options.model.c_str(),
-              figures.info.architecture, format_count(figures.weights.parameters).c_str(),
-              figures.info.weights);
-  for (const Speed& speed : figures.prefill) {
-    print_speed("prefill", speed);
-    std::printf("\n");
-  }
-  print_speed("decode", figures.decode);
-  std::printf(", reads weights at %.2f GB/s\n", figures.decode_gigabytes_per_second());
-  std::printf("  load             %10.3f s\n", figures.load_seconds);
-  std::printf("  first token      %10.3f s  (load, open a session, run %zu tokens)\n",
-              figures.first_token_seconds, small_prompt);
-  const auto bytes = [](uint64_t value) { return format_bytes(value); };
-  std::printf("  weights %s (file, mapped), %s packed; state %s; arena %s; process, private %s\n",
-              bytes(figures.info.file_bytes).c_str(), bytes(figures.info.packed_bytes).c_str(),
-              bytes(figures.session.state_bytes).c_str(),
-              bytes(figures.session.arena_bytes).c_str(),
-              figures.process ? bytes(figures.process->private_bytes).c_str() : "unknown");
-}
-
-Json speed_json(const Speed& speed) {
-  return {
-      {"tokens", speed.tokens},
-      {"tokens_per_second", {{"median", speed.median}, {"min", speed.min}, {"max", speed.max}}}};
-}
-
-void print_json(const Options& options, const Figures& figures) {
-  Json prefill = Json::array();
-  for (const Speed& speed : figures.prefill) prefill.push_back(speed_json(speed));
-  Json decode = speed_json(figures.decode);
-  decode["gigabytes_per_second"] = figures.decode_gigabytes_per_second();
-  const Json report = {
-      {"model", options.model},
-      {"architecture", figures.info.architecture},
-      {"weights", figures.info.weights},
-      {"parameters", figures.weights.parameters},
-      {"threads", options.session.threads},
-      {"prefill", prefill},
-      {"decode", Json::array({decode})},
-      {"load_seconds", figures.load_seconds},
-      {"first_token_seconds", figures.first_token_seconds},
-      {"memory",
-       {{"weights_bytes", figures.info.file_bytes},
-        {"packed_bytes", figures.info.packed_bytes},
-        {"state_bytes", figures.session.state_bytes},
-        {"arena_bytes", figures.session.arena_bytes},
-        {"private_bytes", figures.process ? Json(figures.process->private_bytes) : Json()}}}};
-  std::printf("%s\n", report.dump(2, ' ', false, Json::error_handler_t::replace).c_str());
-}
-
-int bench(Options options) {
-  const size_t longest = *std::max_element(options.prompts.begin(), options.prompts.end());
-  options.session = with_defaults(options.session);
-  auto& context = options.session.context;
-  context = std::max(context, static_cast<uint32_t>(std::max(longest, options.decode_tokens)));
-  Model model;
-  const Figures figures = measure_all(options, &model);
-  (options.json ? print_json : print_report)(options, figures);
+int bench(const Options& given) {
+  const BenchFigures figures = measure_all(complete(given));
+  (given.json ? print_bench_json : print_bench_report)(figures);
   return 0;
 }
 
@@ -221,11 +161,22 @@ Command add_bench(CLI::App& app) {
   command->add_option("--chunk", options->session.chunk, "Prompt tokens that run at once [128]");
   command->add_option("--context", options->session.context,
                       "Tokens that softmax layers remember [2048, or as many as needed]");
+  command->add_flag("--profile", options->profile,
+                    "Also show where the time of the longest prompt and of decoding goes, by kind "
+                    "and by name of operator");
+  command->add_flag("--no-yardsticks", options->skip_yardsticks,
+                    "Leave out what the machine allows: less time and memory");
   command->add_flag("--json", options->json, "Print the result as JSON");
   command->footer(
       "Private memory is what the process holds by itself at the end (Linux: anonymous pages);\n"
       "the file's own pages are shared with every process that maps it.\n\n"
-      "Example: linnet bench model.linnet -p 128,512 -n 64 -t 2 -r 3");
+      "Two yardsticks say how much faster the machine would allow. Memory: threads that only\n"
+      "read a buffer far larger than the caches; decoding reads the weights once per token.\n"
+      "Bare matrix products: the model's Linear operators, with the quantisation of their\n"
+      "inputs, over random values of the same shapes and types, run through XNNPACK one after\n"
+      "another in the same chunks and threads with nothing between them; the share is of the\n"
+      "tokens per second that they alone would allow.\n\n"
+      "Example: linnet bench model.linnet -p 128,512 -n 64 -t 2 -r 3 --profile");
   return {command, [options] { return bench(*options); }};
 }
 

@@ -21,12 +21,6 @@ uint64_t weight_rows(const schema::Tensor& tensor) {
                                      : static_cast<uint64_t>(std::max(1, tensor.shape()->Get(0)));
 }
 
-/// Bytes of a weight and its scales.
-uint64_t bytes_with_scales(const ModelFile& file, const schema::Tensor& tensor) {
-  const uint64_t bytes = stored_bytes(tensor);
-  return tensor.scales() < 0 ? bytes : bytes + stored_bytes(file.tensor(tensor.scales()));
-}
-
 /// What one token reads of the weights. A table that an embedding and a Linear share is read whole.
 uint64_t count_bytes_per_token(const ModelFile& file, const schema::EntryPoint& entry) {
   std::set<uint64_t> read;  // offsets in the file
@@ -80,6 +74,11 @@ uint64_t weight_elements(const schema::Tensor& tensor) {
   uint64_t elements = 1;
   for (const int32_t dimension : *tensor.shape()) elements *= static_cast<uint64_t>(dimension);
   return elements;
+}
+
+uint64_t bytes_with_scales(const ModelFile& file, const schema::Tensor& tensor) {
+  const uint64_t bytes = stored_bytes(tensor);
+  return tensor.scales() < 0 ? bytes : bytes + stored_bytes(file.tensor(tensor.scales()));
 }
 
 WeightFigures count_weights(const ModelFile& file) {

@@ -47,6 +47,9 @@ WeightFigures count_weights(const ModelFile& file);
 /// Elements of a weight.
 uint64_t weight_elements(const schema::Tensor& tensor);
 
+/// Bytes of a weight and its scales.
+uint64_t bytes_with_scales(const ModelFile& file, const schema::Tensor& tensor);
+
 inline std::string string_of(const flatbuffers::String* value) {
   return value == nullptr ? std::string() : value->str();
 }

@@ -1,0 +1,50 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "tools/linnet/model_file.h"
+
+namespace linnet::cli {
+
+/// A Linear operator of the graph, by what it costs.
+struct MatrixProduct {
+  size_t index = 0;               ///< among the entry point's operators, in the order of execution
+  uint64_t multiply_adds = 0;     ///< per row
+  uint64_t bytes = 0;             ///< of the matrix with its scales, as the file stores them
+  bool wanted_rows_only = false;  ///< runs for the rows whose logits are wanted, not for all tokens
+};
+
+/// The entry point that runs token by token. Throws std::runtime_error when there is none.
+const schema::EntryPoint& decode_entry(const ModelFile& file);
+
+/// Every Linear operator of the decode entry point, in order.
+std::vector<MatrixProduct> matrix_products(const ModelFile& file);
+
+/// How often the matrix products run in a run of tokens.
+struct RunShape {
+  size_t tokens = 0;
+  size_t chunks = 0;       ///< all but the vocabulary head run once in each
+  size_t wanted_rows = 0;  ///< tokens whose logits are wanted; the head runs for each by itself
+
+  static RunShape prefill(size_t tokens, size_t chunk) {
+    return {tokens, (tokens + chunk - 1) / chunk, 1};
+  }
+  static RunShape decode(size_t tokens) { return {tokens, tokens, tokens}; }
+};
+
+/// Operations of a product in such a run; a multiply-add is two.
+double operations(const MatrixProduct& product, const RunShape& run);
+double operations(const std::vector<MatrixProduct>& products, const RunShape& run);
+
+/// Bytes of its matrix that such a run reads, once for every time that it runs.
+double bytes_read(const MatrixProduct& product, const RunShape& run);
+
+/// Whether the first dimension of a shape is the symbol "L", the rows whose logits are wanted.
+bool has_wanted_rows(const ModelFile& file, const schema::Tensor& tensor);
+
+/// The matrix of a Linear operator, an input of [outputs, inputs].
+const schema::Tensor& linear_matrix(const ModelFile& file, const schema::Operator& linear);
+
+}  // namespace linnet::cli
