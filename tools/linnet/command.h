@@ -19,5 +19,6 @@ Command add_inspect(CLI::App& app);
 Command add_diff(CLI::App& app);
 Command add_tokenize(CLI::App& app);
 Command add_perplexity(CLI::App& app);
+Command add_pack(CLI::App& app);
 
 }  // namespace linnet::cli

@@ -1,0 +1,106 @@
+#include <linnet/pack.h>
+
+#include "runtime/api/arguments.h"
+#include "runtime/api/handles.h"
+#include "runtime/kernels/processor.h"
+#include "runtime/model/packed_matrix.h"
+
+namespace linnet {
+namespace {
+
+constexpr size_t packed_alignment = 64;
+
+Status check_sizes(const linnet_matrix& matrix) {
+  const bool is_int4 = matrix.type == LINNET_MATRIX_INT4;
+  if (!is_int4 && matrix.type != LINNET_MATRIX_INT8 && matrix.type != LINNET_MATRIX_F32) {
+    return Status::error(LINNET_INVALID_ARGUMENT, "type %d is not one that is packed",
+                         static_cast<int>(matrix.type));
+  }
+  if (matrix.outputs == 0 || matrix.inputs == 0 ||
+      matrix.outputs > SIZE_MAX / sizeof(double) / matrix.inputs) {
+    return Status::error(LINNET_INVALID_ARGUMENT, "a matrix cannot have the sizes [%zu, %zu]",
+                         matrix.outputs, matrix.inputs);
+  }
+  if (is_int4 ? matrix.inputs % 2 != 0 : matrix.block != 0) {
+    return Status::error(LINNET_INVALID_ARGUMENT,
+                         "only int4 rows have blocks, and they have an even number of values");
+  }
+  if (matrix.block != 0 && (matrix.block % 32 != 0 || matrix.inputs % matrix.block != 0)) {
+    return Status::error(LINNET_INVALID_ARGUMENT,
+                         "blocks are 32, 64, ... values and divide a row; found %zu of %zu",
+                         matrix.block, matrix.inputs);
+  }
+  return Status::ok();
+}
+
+LinearWeights weights_of(const linnet_matrix& matrix) {
+  LinearWeights weights;
+  weights.type = static_cast<DataType>(matrix.type);
+  weights.block = matrix.block;
+  weights.inputs = matrix.inputs;
+  weights.outputs = matrix.outputs;
+  weights.matrix = matrix.values;
+  weights.scales = matrix.scales;
+  weights.bias = matrix.bias;
+  return weights;
+}
+
+Status packed_bytes(const linnet_matrix& matrix, size_t* bytes) {
+  Status status = check_sizes(matrix);
+  if (!status.failed()) status = initialize_xnnpack();
+  return status.failed() ? status : packed_matrix_bytes(weights_of(matrix), bytes);
+}
+
+Status pack(const linnet_matrix& matrix, void* packed, size_t bytes) {
+  size_t wanted = 0;
+  const Status status = packed_bytes(matrix, &wanted);
+  if (status.failed()) return status;
+  if (bytes != wanted || reinterpret_cast<uintptr_t>(packed) % packed_alignment != 0) {
+    return Status::error(LINNET_INVALID_ARGUMENT,
+                         "packing takes %zu bytes on a %zu-byte boundary; found %zu at %p", wanted,
+                         packed_alignment, bytes, packed);
+  }
+  if (matrix.values == nullptr || (matrix.type != LINNET_MATRIX_F32 && matrix.scales == nullptr))
+    return missing_argument();
+  return pack_matrix(weights_of(matrix), packed, bytes);
+}
+
+Status layout(linnet_matrix_type type, size_t block, uint64_t* out) {
+  const linnet_matrix sizes = {.type = type,
+                               .outputs = 1,
+                               .inputs = block == 0 ? 2 : block,
+                               .block = block,
+                               .values = nullptr,
+                               .scales = nullptr,
+                               .bias = nullptr};
+  Status status = check_sizes(sizes);
+  if (!status.failed()) status = initialize_xnnpack();
+  return status.failed() ? status : packed_layout(static_cast<DataType>(type), block, out);
+}
+
+}  // namespace
+}  // namespace linnet
+
+extern "C" {
+
+linnet_status linnet_packed_bytes(const linnet_matrix* matrix, size_t* bytes, linnet_message* why) {
+  if (matrix == nullptr || bytes == nullptr) return linnet::report(linnet::missing_argument(), why);
+  return linnet::report(linnet::packed_bytes(*matrix, bytes), why);
+}
+
+linnet_status linnet_pack(const linnet_matrix* matrix, void* packed, size_t bytes,
+                          linnet_message* why) {
+  if (matrix == nullptr || packed == nullptr)
+    return linnet::report(linnet::missing_argument(), why);
+  return linnet::report(linnet::pack(*matrix, packed, bytes), why);
+}
+
+linnet_status linnet_packed_layout(linnet_matrix_type type, size_t block, uint64_t* layout,
+                                   linnet_message* why) {
+  if (layout == nullptr) return linnet::report(linnet::missing_argument(), why);
+  return linnet::report(linnet::layout(type, block, layout), why);
+}
+
+const char* linnet_processor(void) { return linnet::kernels::processor(); }
+
+}  // extern "C"

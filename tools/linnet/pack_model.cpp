@@ -1,0 +1,329 @@
+#include "tools/linnet/pack_model.h"
+
+#include <linnet/pack.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <map>
+#include <memory>
+#include <new>
+#include <set>
+#include <stdexcept>
+#include <utility>
+#include <vector>
+
+#include "tools/convert/formats/input_file.h"
+#include "tools/convert/formats/output_file.h"
+#include "tools/convert/model_header.h"
+#include "tools/linnet/model_file.h"
+
+namespace linnet::cli {
+namespace {
+
+using convert::InputFile;
+using convert::kPageBytes;
+using convert::kSegmentAlignment;
+using schema::DataType;
+using schema::Segment;
+
+void require_ok(linnet_status status, const linnet_message& why, const std::string& what) {
+  if (status != LINNET_OK) throw std::runtime_error(what + ": " + why.text);
+}
+
+struct FreeMemory {
+  void operator()(std::byte* memory) const { std::free(memory); }
+};
+using AlignedBytes = std::unique_ptr<std::byte, FreeMemory>;
+
+AlignedBytes aligned_bytes(size_t size) {
+  const size_t whole = (size + kSegmentAlignment - 1) / kSegmentAlignment * kSegmentAlignment;
+  AlignedBytes bytes(static_cast<std::byte*>(std::aligned_alloc(kSegmentAlignment, whole)));
+  if (bytes == nullptr) throw std::bad_alloc();
+  return bytes;
+}
+
+bool is_packed_type(DataType type) {
+  return type == DataType::f32 || type == DataType::int8 || type == DataType::int4;
+}
+
+bool is_plain(const schema::TensorT& tensor) {
+  return tensor.data != nullptr && tensor.data->size() != 0;
+}
+
+/// A segment of the new file: bytes of the old one, or a matrix to pack.
+struct Piece {
+  Segment old;
+  const schema::PackedMatrixT* matrix = nullptr;  ///< null: the old bytes
+  std::vector<Segment*> users = {};               ///< of the new header
+};
+
+class Packer {
+ public:
+  explicit Packer(const PackOptions& options)
+      : options_(options), source_(options.input), input_(options.input) {
+    source_.header().UnPackTo(&model_);
+  }
+
+  PackReport run() {
+    report_.processor = linnet_processor();
+    choose_matrices();
+    if (!options_.keep_plain) drop_plain();
+    collect_pieces();
+    place_pieces(write_header().size());
+    write();
+    return std::move(report_);
+  }
+
+ private:
+  schema::TensorT& tensor(int32_t index) {
+    source_.tensor(index);  // throws if there is none
+    return *model_.tensors[static_cast<size_t>(index)];
+  }
+
+  std::string name_of(const schema::TensorT& tensor) const {
+    return options_.input + ": tensor '" + tensor.name + "'";
+  }
+
+  const std::vector<int32_t>& linear_inputs(const schema::OperatorT& op) const {
+    constexpr size_t kLinearInputs = 3;
+    if (op.inputs.size() != kLinearInputs) {
+      throw std::runtime_error(options_.input + ": " + op.name + " has " +
+                               std::to_string(op.inputs.size()) + " inputs where 3 belong");
+    }
+    return op.inputs;
+  }
+
+  void choose_matrices() {
+    for (const auto& entry : model_.entry_points) {
+      for (const auto& op : entry->operators) {
+        if (op->attributes.type != schema::Attributes::Linear) continue;
+        const std::vector<int32_t>& inputs = linear_inputs(*op);
+        const schema::TensorT& weight = tensor(inputs[1]);
+        if (is_packed_type(weight.type) && is_plain(weight)) choose(inputs[1], inputs[2]);
+      }
+    }
+  }
+
+  void choose(int32_t weight, int32_t bias) {
+    schema::PackedSectionT& section = section_of(tensor(weight));
+    const bool is_there = std::ranges::any_of(section.matrices, [&](const auto& known) {
+      return known->weight == weight && known->bias == bias;
+    });
+    if (is_there) return;
+    auto matrix = std::make_unique<schema::PackedMatrixT>();
+    matrix->weight = weight;
+    matrix->bias = bias;
+    const linnet_matrix sizes = sizes_of(tensor(weight));
+    size_t bytes = 0;
+    linnet_message why;
+    require_ok(linnet_packed_bytes(&sizes, &bytes, &why), why, name_of(tensor(weight)));
+    matrix->data = std::make_unique<Segment>(0, bytes);
+    new_matrices_.insert(matrix.get());
+    report_.matrices += 1;
+    report_.packed_bytes += bytes;
+    section.matrices.push_back(std::move(matrix));
+  }
+
+  /// The section of this machine's layout, made where there is none.
+  schema::PackedSectionT& section_of(const schema::TensorT& weight) {
+    uint64_t layout = 0;
+    linnet_message why;
+    require_ok(linnet_packed_layout(static_cast<linnet_matrix_type>(weight.type), weight.block,
+                                    &layout, &why),
+               why, name_of(weight));
+    for (const auto& section : model_.packed) {
+      if (section->type == weight.type && section->layout == layout) return *section;
+    }
+    auto section = std::make_unique<schema::PackedSectionT>();
+    section->type = weight.type;
+    section->layout = layout;
+    section->processor = report_.processor;
+    model_.packed.push_back(std::move(section));
+    return *model_.packed.back();
+  }
+
+  linnet_matrix sizes_of(const schema::TensorT& weight) const {
+    if (weight.shape.size() != 2 || weight.shape[0] <= 0 || weight.shape[1] <= 0) {
+      throw std::runtime_error(name_of(weight) + " is no matrix, but a Linear multiplies by it");
+    }
+    return {.type = static_cast<linnet_matrix_type>(weight.type),
+            .outputs = static_cast<size_t>(weight.shape[0]),
+            .inputs = static_cast<size_t>(weight.shape[1]),
+            .block = weight.type == DataType::int4 ? weight.block : 0,
+            .values = nullptr,
+            .scales = nullptr,
+            .bias = nullptr};
+  }
+
+  /// Takes away the plain form of matrices that nothing but Linear operators reads, and of their
+  /// scales.
+  void drop_plain() {
+    std::set<int32_t> packed;
+    for (const auto& section : model_.packed) {
+      for (const auto& matrix : section->matrices) packed.insert(matrix->weight);
+    }
+    std::set<int32_t> kept;
+    for (const auto& entry : model_.entry_points) {
+      for (const auto& op : entry->operators) keep_read(*op, kept);
+    }
+    std::set<int32_t> kept_scales;
+    for (const int32_t index : kept) kept_scales.insert(tensor(index).scales);
+    for (const int32_t index : packed) {
+      if (kept.count(index) != 0) continue;
+      const int32_t scales = tensor(index).scales;
+      tensor(index).data = std::make_unique<Segment>(0, 0);
+      if (scales >= 0 && kept_scales.count(scales) == 0) {
+        tensor(scales).data = std::make_unique<Segment>(0, 0);
+      }
+    }
+  }
+
+  static void keep_read(const schema::OperatorT& op, std::set<int32_t>& kept) {
+    const bool is_linear = op.attributes.type == schema::Attributes::Linear;
+    for (size_t i = 0; i < op.inputs.size(); ++i) {
+      if (op.inputs[i] >= 0 && !(is_linear && i == 1)) kept.insert(op.inputs[i]);
+    }
+  }
+
+  void collect_pieces() {
+    for (const auto& tensor : model_.tensors) add_old(tensor->data.get());
+    if (model_.tokenizer != nullptr) {
+      schema::TokenizerT& tokenizer = *model_.tokenizer;
+      for (auto* segment :
+           {&tokenizer.token_offsets, &tokenizer.token_bytes, &tokenizer.tokens_by_bytes,
+            &tokenizer.merge_offsets, &tokenizer.merges}) {
+        add_old(segment->get());
+      }
+    }
+    for (const auto& section : model_.packed) {
+      for (const auto& matrix : section->matrices) {
+        if (new_matrices_.count(matrix.get()) == 0) {
+          add_old(matrix->data.get());
+        } else {
+          pieces_.push_back({*matrix->data, matrix.get(), {matrix->data.get()}});
+        }
+      }
+    }
+  }
+
+  /// Segments that share their bytes go on to do so.
+  void add_old(Segment* segment) {
+    if (segment == nullptr || segment->size() == 0) return;
+    const std::pair<uint64_t, uint64_t> bytes = {segment->offset(), segment->size()};
+    const auto [known, is_new] = old_pieces_.try_emplace(bytes, pieces_.size());
+    if (is_new) pieces_.push_back({*segment, nullptr, {}});
+    pieces_[known->second].users.push_back(segment);
+  }
+
+  /// Segments are structs: a header's size doesn't depend on what they say.
+  void place_pieces(uint64_t header_bytes) {
+    const auto round_up = [](uint64_t value, uint64_t multiple) {
+      return (value + multiple - 1) / multiple * multiple;
+    };
+    uint64_t end = round_up(header_bytes, kPageBytes);
+    for (const Piece& piece : pieces_) {
+      const uint64_t offset = round_up(end, kSegmentAlignment);
+      for (Segment* user : piece.users) *user = Segment(offset, piece.old.size());
+      end = offset + piece.old.size();
+    }
+    report_.file_bytes = end;
+  }
+
+  std::vector<uint8_t> write_header() const {
+    flatbuffers::FlatBufferBuilder builder;
+    schema::FinishSizePrefixedModelBuffer(builder, schema::Model::Pack(builder, &model_));
+    return {builder.GetBufferPointer(), builder.GetBufferPointer() + builder.GetSize()};
+  }
+
+  void write() {
+    convert::OutputFile file(options_.output);
+    const std::vector<uint8_t> header = write_header();
+    file.write(std::as_bytes(std::span(header)));
+    file.pad_to(kPageBytes);
+    for (const Piece& piece : pieces_) {
+      file.pad_to(kSegmentAlignment);
+      if (piece.matrix != nullptr) {
+        write_packed(*piece.matrix, file);
+      } else {
+        copy_old(piece.old, file);
+      }
+    }
+    file.commit();
+  }
+
+  void tell_progress(const convert::OutputFile& file) const {
+    if (options_.progress) options_.progress(file.position(), report_.file_bytes);
+  }
+
+  void copy_old(const Segment& old, convert::OutputFile& file) const {
+    std::vector<std::byte> bytes(std::min<uint64_t>(old.size(), convert::kReadPiece));
+    for (uint64_t done = 0; done < old.size();) {
+      const auto part = std::span(bytes).first(std::min<uint64_t>(bytes.size(), old.size() - done));
+      input_.read_at(old.offset() + done, part);
+      file.write(part);
+      done += part.size();
+      tell_progress(file);
+    }
+  }
+
+  void write_packed(const schema::PackedMatrixT& matrix, convert::OutputFile& file) {
+    const schema::Tensor& weight = source_.tensor(matrix.weight);
+    linnet_matrix plain = sizes_of(*model_.tensors[static_cast<size_t>(matrix.weight)]);
+    const uint64_t count = uint64_t{plain.outputs} * plain.inputs;
+    const uint64_t scale_count =
+        plain.block == 0 ? plain.outputs : uint64_t{plain.outputs} * (plain.inputs / plain.block);
+    const AlignedBytes values = read(weight, count * bits_of(weight.type()) / 8);
+    plain.values = values.get();
+    AlignedBytes scales, bias;
+    if (weight.type() != DataType::f32) {
+      const uint64_t bytes = plain.block == 0 ? sizeof(float) : sizeof(uint16_t);
+      scales = read(source_.tensor(weight.scales()), scale_count * bytes);
+      plain.scales = scales.get();
+    }
+    if (matrix.bias >= 0) {
+      bias = read(source_.tensor(matrix.bias), plain.outputs * sizeof(float));
+      plain.bias = reinterpret_cast<const float*>(bias.get());
+    }
+    const size_t size = matrix.data->size();
+    const AlignedBytes packed = aligned_bytes(size);
+    linnet_message why;
+    require_ok(linnet_pack(&plain, packed.get(), size, &why), why,
+               options_.input + ": tensor '" + string_of(weight.name()) + "'");
+    file.write({packed.get(), size});
+    tell_progress(file);
+  }
+
+  static uint64_t bits_of(DataType type) {
+    if (type == DataType::int4) return 4;
+    return type == DataType::int8 ? 8 : 32;
+  }
+
+  /// A weight's values, which must be `bytes` that the file really has.
+  AlignedBytes read(const schema::Tensor& weight, uint64_t bytes) const {
+    const Segment* segment = weight.data();
+    const uint64_t found = segment == nullptr ? 0 : segment->size();
+    if (found != bytes || found > input_.size() || segment->offset() > input_.size() - found) {
+      throw std::runtime_error(options_.input + ": tensor '" + string_of(weight.name()) +
+                               "' should have " + std::to_string(bytes) +
+                               " bytes within the file, found " + std::to_string(found));
+    }
+    AlignedBytes memory = aligned_bytes(bytes);
+    input_.read_at(segment->offset(), {memory.get(), bytes});
+    return memory;
+  }
+
+  const PackOptions& options_;
+  const ModelFile source_;
+  const InputFile input_;
+  schema::ModelT model_;
+  std::set<const schema::PackedMatrixT*> new_matrices_;
+  std::vector<Piece> pieces_;
+  std::map<std::pair<uint64_t, uint64_t>, size_t> old_pieces_;  // by offset and size
+  PackReport report_;
+};
+
+}  // namespace
+
+PackReport pack_model(const PackOptions& options) { return Packer(options).run(); }
+
+}  // namespace linnet::cli
