@@ -2,13 +2,17 @@
 #include <benchmark/benchmark.h>
 
 #include <cstddef>
+#include <cstdint>
 #include <random>
 #include <vector>
 
 #include "runtime/kernels/elementwise.h"
 #include "runtime/kernels/fast_weight.h"
+#include "runtime/kernels/gather.h"
 #include "runtime/kernels/norm.h"
+#include "runtime/kernels/rotary.h"
 #include "runtime/kernels/softmax_attention.h"
+#include "runtime/kernels/time_mix.h"
 
 namespace linnet {
 namespace {
@@ -176,6 +180,98 @@ void BM_ElementwiseGate(benchmark::State& state) {
   state.SetItemsProcessed(state.iterations() * static_cast<int64_t>(y.size()));
 }
 BENCHMARK(BM_ElementwiseGate)->Args({1, 6144})->Args({128, 6144});
+
+/// RWKV-7's six mixes of a token with the one before it. Arguments: tokens, width.
+void BM_TokenShift(benchmark::State& state) {
+  constexpr size_t mixes = 6;
+  const auto tokens = static_cast<size_t>(state.range(0));
+  const auto width = static_cast<size_t>(state.range(1));
+  const auto x = random_values(tokens * width);
+  const auto mix = random_values(width);
+  auto last = random_values(width);
+  std::vector<float> y(mixes * tokens * width);
+  const std::vector<const float*> mix_rows(mixes, mix.data());
+  std::vector<MutableRows> outputs;
+  for (size_t i = 0; i < mixes; ++i) outputs.push_back({y.data() + i * tokens * width, width});
+  const kernels::TokenShiftArguments arguments = {
+      tokens, {x.data(), width}, last.data(), mix_rows, outputs};
+  for (auto _ : state) {
+    kernels::token_shift(arguments, 0, width);
+    benchmark::ClobberMemory();
+  }
+  state.SetItemsProcessed(state.iterations() * static_cast<int64_t>(y.size()));
+}
+BENCHMARK(BM_TokenShift)->Args({1, 1024})->Args({128, 1024});
+
+/// Arguments: tokens, width, kernel.
+void BM_CausalConv(benchmark::State& state) {
+  kernels::CausalConvArguments arguments;
+  arguments.tokens = static_cast<size_t>(state.range(0));
+  const auto width = static_cast<size_t>(state.range(1));
+  arguments.kernel = static_cast<size_t>(state.range(2));
+  const auto x = random_values(arguments.tokens * width);
+  const auto weight = random_values(arguments.kernel * width);
+  auto tail = random_values((arguments.kernel - 1) * width);
+  std::vector<float> y(x.size());
+  arguments.x = {x.data(), width};
+  arguments.weight = {weight.data(), width};
+  arguments.tail = {tail.data(), width};
+  arguments.y = {y.data(), width};
+  arguments.activation = Activation::silu;
+  for (auto _ : state) {
+    kernels::causal_conv(arguments, 0, width);
+    benchmark::ClobberMemory();
+  }
+  count_flops(state, static_cast<double>(2 * arguments.kernel * x.size()));
+}
+BENCHMARK(BM_CausalConv)->Args({1, 6144, 4})->Args({128, 6144, 4});
+
+/// A quarter of each head turns, as in Qwen3.5. Arguments: tokens, heads, head_dim.
+void BM_Rotary(benchmark::State& state) {
+  kernels::RotaryArguments arguments;
+  arguments.tokens = static_cast<size_t>(state.range(0));
+  arguments.heads = static_cast<size_t>(state.range(1));
+  arguments.head_dim = static_cast<size_t>(state.range(2));
+  arguments.pairs = arguments.head_dim / 8;
+  const size_t width = arguments.heads * arguments.head_dim;
+  auto x = random_values(arguments.tokens * width);
+  const auto frequencies = random_values(arguments.pairs);
+  std::vector<float> cosines(arguments.tokens * arguments.pairs);
+  std::vector<float> sines(cosines.size());
+  arguments.cosines = cosines.data();
+  arguments.sines = sines.data();
+  arguments.x = {x.data(), width};
+  arguments.y = {x.data(), width};
+  for (auto _ : state) {
+    kernels::rotary_table(1000, arguments.tokens, frequencies.data(), arguments.pairs, 1.0f,
+                          cosines.data(), sines.data());
+    kernels::rotary(arguments);
+    benchmark::ClobberMemory();
+  }
+  state.SetItemsProcessed(state.iterations() *
+                          static_cast<int64_t>(arguments.tokens * arguments.heads));
+}
+BENCHMARK(BM_Rotary)->Args({1, 8, 256})->Args({128, 8, 256});
+
+/// Rows of an int8 embedding. Arguments: tokens, width.
+void BM_GatherInt8(benchmark::State& state) {
+  constexpr size_t vocabulary = 1 << 15;
+  const auto tokens = static_cast<size_t>(state.range(0));
+  const auto width = static_cast<size_t>(state.range(1));
+  std::mt19937 random(1);
+  std::vector<int8_t> table(vocabulary * width);
+  for (int8_t& value : table) value = static_cast<int8_t>(random());
+  const auto scales = random_values(vocabulary);
+  std::vector<int32_t> ids(tokens);
+  for (int32_t& id : ids) id = static_cast<int32_t>(random() % vocabulary);
+  std::vector<float> y(tokens * width);
+  for (auto _ : state) {
+    kernels::gather_int8(table.data(), scales.data(), width, ids.data(), tokens, {y.data(), width});
+    benchmark::ClobberMemory();
+  }
+  state.SetBytesProcessed(state.iterations() * static_cast<int64_t>(tokens * width));
+}
+BENCHMARK(BM_GatherInt8)->Args({1, 1024})->Args({128, 1024});
 
 }  // namespace
 }  // namespace linnet
