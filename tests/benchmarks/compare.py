@@ -39,14 +39,14 @@ def say(text):
     print(text, file=sys.stderr, flush=True)
 
 
-def run(command):
-    """Standard output of a command that must succeed."""
+def run(command, with_errors=False):
+    """Standard output of a command that must succeed, with its standard error if wanted."""
     done = subprocess.run([str(part) for part in command], stdin=subprocess.DEVNULL,
                           capture_output=True, text=True, errors="replace")
     if done.returncode != 0:
         last = "\n".join((done.stderr.strip() or done.stdout.strip()).splitlines()[-5:])
         raise Failure(f"{' '.join(map(str, command))}\nfailed with {done.returncode}:\n{last}")
-    return done.stdout
+    return done.stdout + done.stderr if with_errors else done.stdout
 
 
 def is_fresh(target, sources):
@@ -331,11 +331,17 @@ def llama_quality(model, llama, text, options):
     words = model.folder / "text.txt"
     shutil.copyfile(text, words)
     logits = model.folder / "f16.logits"
-    # One window to a batch: several lose the last ones of a recurrent model, and the summary with
-    # them (llama.cpp 0.7.0 of Debian).
-    common = ["-f", words, "-c", options.window, "-b", options.window, "-t", options.threads,
+    common = ["-f", words, "-c", options.window, "-t", options.threads,
               "--kl-divergence-base", logits]
-    run(llama.command("llama-perplexity", "-m", model.gguf("f16"), *common))
+    base = llama.command("llama-perplexity", "-m", model.gguf("f16"), *common)
+    # Of a recurrent model llama-perplexity (0.7.0 of Debian) loses the windows that do not fill a
+    # batch of four, and its summary with them, without an error: then only whole batches are read.
+    said = run(base, with_errors=True)
+    if "Final estimate" not in said:
+        windows = max(map(int, re.findall(r"\[(\d+)\]", said)), default=0)
+        whole_batches = ["--chunks", windows // 4 * 4]
+        common += whole_batches
+        run([*base, *whole_batches])
     rows = []
     for _, kind in PAIRS:
         said = run(llama.command("llama-perplexity", "-m", model.gguf(kind), *common,
