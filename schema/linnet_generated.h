@@ -122,11 +122,12 @@ enum class DataType : uint8_t {
   int4 = 4,
   int32 = 5,
   dynamic_int8 = 6,
+  dynamic_int16 = 7,
   MIN = f32,
-  MAX = dynamic_int8
+  MAX = dynamic_int16
 };
 
-inline const DataType (&EnumValuesDataType())[7] {
+inline const DataType (&EnumValuesDataType())[8] {
   static const DataType values[] = {
     DataType::f32,
     DataType::f16,
@@ -134,13 +135,14 @@ inline const DataType (&EnumValuesDataType())[7] {
     DataType::int8,
     DataType::int4,
     DataType::int32,
-    DataType::dynamic_int8
+    DataType::dynamic_int8,
+    DataType::dynamic_int16
   };
   return values;
 }
 
 inline const char * const *EnumNamesDataType() {
-  static const char * const names[8] = {
+  static const char * const names[9] = {
     "f32",
     "f16",
     "bf16",
@@ -148,13 +150,14 @@ inline const char * const *EnumNamesDataType() {
     "int4",
     "int32",
     "dynamic_int8",
+    "dynamic_int16",
     nullptr
   };
   return names;
 }
 
 inline const char *EnumNameDataType(DataType e) {
-  if (::flatbuffers::IsOutRange(e, DataType::f32, DataType::dynamic_int8)) return "";
+  if (::flatbuffers::IsOutRange(e, DataType::f32, DataType::dynamic_int16)) return "";
   const size_t index = static_cast<size_t>(e);
   return EnumNamesDataType()[index];
 }

@@ -7,7 +7,8 @@ namespace linnet {
 // The choices that operators have. Values are those of schema/linnet.fbs, which says what each
 // means; runtime/model/read_operators.cpp proves at compile time that both agree.
 
-enum class DataType : uint8_t { f32, f16, bf16, int8, int4, int32, dynamic_int8 };
+enum class DataType : uint8_t { f32, f16, bf16, int8, int4, int32, dynamic_int8, dynamic_int16 };
+
 enum class Storage : uint8_t { weight, state, activation };
 enum class Activation : uint8_t { none, relu, squared_relu, silu, gelu, gelu_tanh, sigmoid, tanh };
 enum class NormKind : uint8_t { layer, rms, l2, l2_clamped };

@@ -9,7 +9,7 @@
 namespace linnet {
 namespace {
 
-constexpr uint32_t default_chunk = 128;
+constexpr uint32_t default_chunk = 256;
 constexpr uint32_t default_context = 2048;
 constexpr uint32_t most_default_threads = 8;
 constexpr uint32_t most_threads = 256;
@@ -31,7 +31,8 @@ size_t aligned(size_t bytes) {
 size_t activation_bytes(const Tensor& tensor, const Extents& largest) {
   const size_t rows = tensor.rank == 1 ? tensor.shape[0].in(largest) : tensor.rows().in(largest);
   const size_t columns = tensor.rank == 1 ? 1 : tensor.columns().number();
-  if (tensor.type == DataType::dynamic_int8) return DynamicInt8::bytes(rows, columns);
+  const size_t pieces = DynamicInt8::pieces(tensor.type);
+  if (pieces > 0) return DynamicInt8::bytes(rows * pieces, columns);
   return rows * columns * sizeof(float) + tensor_padding;
 }
 

@@ -55,24 +55,38 @@ void token_shift(const TokenShiftArguments& a, size_t first, size_t count) {
 }
 
 /// Columns of a convolution that are done together, at most; fewer for a long kernel.
-constexpr size_t conv_columns = 64;
+constexpr size_t conv_columns = 256;
 constexpr size_t history_size = 1024;
+
+/// What nearly every model has.
+constexpr size_t usual_kernel = 4;
 
 /// y = bias + sum_j weight[j] rows[j] for `count` columns; rows[j] is the input kernel - 1 - j
 /// tokens ago. The products are added oldest first, whatever the chunk.
+/// `fixed_kernel` is the kernel's size where the compiler may know it, or 0.
+template <size_t fixed_kernel>
 HWY_INLINE void convolve_row(const CausalConvArguments& a, const float* const* rows, size_t first,
                              size_t count, float* y) {
   const hn::ScalableTag<float> d;
   const size_t lanes = hn::Lanes(d);
-  for (size_t c = 0; c < count; c += lanes) {
-    const size_t n = std::min(lanes, count - c);
-    auto sum = a.bias != nullptr ? hn::LoadN(d, a.bias + first + c, n) : hn::Zero(d);
-    for (size_t j = 0; j < a.kernel; ++j) {
-      const auto weight = hn::LoadN(d, a.weight[j] + first + c, n);
-      sum = hn::MulAdd(weight, hn::LoadN(d, rows[j] + c, n), sum);
+  const size_t kernel = fixed_kernel != 0 ? fixed_kernel : a.kernel;
+  size_t c = 0;
+  for (; c + lanes <= count; c += lanes) {
+    auto sum = a.bias != nullptr ? hn::LoadU(d, a.bias + first + c) : hn::Zero(d);
+    for (size_t j = 0; j < kernel; ++j) {
+      const auto weight = hn::LoadU(d, a.weight[j] + first + c);
+      sum = hn::MulAdd(weight, hn::LoadU(d, rows[j] + c), sum);
     }
-    hn::StoreN(sum, d, y + c, n);
+    hn::StoreU(sum, d, y + c);
   }
+  if (c == count) return;
+  const size_t rest = count - c;
+  auto sum = a.bias != nullptr ? hn::LoadN(d, a.bias + first + c, rest) : hn::Zero(d);
+  for (size_t j = 0; j < kernel; ++j) {
+    const auto weight = hn::LoadN(d, a.weight[j] + first + c, rest);
+    sum = hn::MulAdd(weight, hn::LoadN(d, rows[j] + c, rest), sum);
+  }
+  hn::StoreN(sum, d, y + c, rest);
 }
 
 /// Moves the tail on by the chunk and leaves the old one in `history` [kernel - 1, count].
@@ -104,7 +118,11 @@ void causal_conv(const CausalConvArguments& a, size_t first, size_t count) {
         rows[j] = row < past ? history + row * n : a.x[row - past] + c;
       }
       float* y = a.y[t] + c;
-      convolve_row(a, rows, c, n, y);
+      if (a.kernel == usual_kernel) {
+        convolve_row<usual_kernel>(a, rows, c, n, y);
+      } else {
+        convolve_row<0>(a, rows, c, n, y);
+      }
       activate_row(a.activation, y, n);
     }
   }

@@ -6,7 +6,7 @@ namespace linnet {
 namespace {
 
 // The plain enums mirror the schema's: a new value appended there must be appended here.
-static_assert(static_cast<int>(schema::DataType::MAX) == static_cast<int>(DataType::dynamic_int8));
+static_assert(static_cast<int>(schema::DataType::MAX) == static_cast<int>(DataType::dynamic_int16));
 static_assert(static_cast<int>(schema::Storage::MAX) == static_cast<int>(Storage::activation));
 static_assert(static_cast<int>(schema::Activation::MAX) == static_cast<int>(Activation::tanh));
 static_assert(static_cast<int>(schema::NormKind::MAX) == static_cast<int>(NormKind::l2_clamped));

@@ -62,6 +62,7 @@ size_t element_bits(DataType type) {
     case DataType::int4:
       return 4;
     case DataType::dynamic_int8:
+    case DataType::dynamic_int16:
       break;
   }
   return 0;
@@ -123,8 +124,11 @@ Status check_activation(const Tensor& tensor) {
   if (tensor.rank == 2 && (!tensor.shape[1].is_number() || tensor.shape[1].number() == 0)) {
     return broken(tensor, "has no fixed number of columns above 0");
   }
-  if (tensor.type != DataType::f32 && tensor.type != DataType::dynamic_int8 && !is_tokens) {
-    return broken(tensor, "is an activation of a type that is not f32, dynamic_int8 or int32");
+  const bool is_dynamic =
+      tensor.type == DataType::dynamic_int8 || tensor.type == DataType::dynamic_int16;
+  if (tensor.type != DataType::f32 && !is_dynamic && !is_tokens) {
+    return broken(
+        tensor, "is an activation of a type that is not f32, dynamic_int8, dynamic_int16 or int32");
   }
   return Status::ok();
 }

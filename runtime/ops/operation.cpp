@@ -43,12 +43,13 @@ struct Description {
 };
 
 const char* kind_of(const Tensor& tensor) {
-  static constexpr const char* names[3][7] = {
+  static constexpr const char* names[3][8] = {
       {"f32 weight", "f16 weight", "bf16 weight", "int8 weight", "int4 weight", "int32 weight",
-       "weight"},
-      {"f32 state", "f16 state", "bf16 state", "int8 state", "int4 state", "int32 state", "state"},
+       "weight", "weight"},
+      {"f32 state", "f16 state", "bf16 state", "int8 state", "int4 state", "int32 state", "state",
+       "state"},
       {"f32 activation", "f16 activation", "bf16 activation", "int8 activation", "int4 activation",
-       "int32 activation", "dynamic_int8 activation"}};
+       "int32 activation", "dynamic_int8 activation", "dynamic_int16 activation"}};
   return names[static_cast<size_t>(tensor.storage)][static_cast<size_t>(tensor.type)];
 }
 

@@ -5,10 +5,13 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "runtime/base/kinds.h"
+
 namespace linnet {
 
 /// A dynamic_int8 activation in the arena: a zero point and a scale per row, then the rows. XNNPACK
-/// wants room behind both.
+/// wants room behind both. A dynamic_int16 one is the same with twice the rows: after the rows come
+/// those of what int8 left over of each.
 class DynamicInt8 {
  public:
   /// Rows that a matrix kernel does at once, at most (XNN_MAX_MR). It reads the parameters of as
@@ -16,6 +19,12 @@ class DynamicInt8 {
   /// int4 kernel of 14 rows reads beyond.
   static constexpr size_t extra_parameters = 16;
   static_assert(extra_parameters >= XNN_EXTRA_QUANTIZATION_PARAMS);
+
+  /// int8 rows that stand for one row of a type; 0 if the type has none.
+  static constexpr size_t pieces(DataType type) {
+    if (type == DataType::dynamic_int16) return 2;
+    return type == DataType::dynamic_int8 ? 1 : 0;
+  }
 
   static size_t bytes(size_t rows, size_t columns) {
     return parameter_bytes(rows) + rows * columns + XNN_EXTRA_BYTES;

@@ -1,6 +1,9 @@
 #include "runtime/ops/xnn_linear.h"
 
+#include <algorithm>
+
 #include "runtime/kernels/elementwise.h"
+#include "runtime/kernels/residual.h"
 #include "runtime/ops/parallel.h"
 
 namespace linnet {
@@ -19,9 +22,11 @@ Status Linear::check(const Site& site) {
   if (inputs == 0 || outputs == 0) return site.fail("has an empty matrix");
   const bool is_quantized = weight->type == DataType::int8 || weight->type == DataType::int4;
   if (is_quantized) {
-    if (x->type != DataType::dynamic_int8 || !(x->columns() == Dimension(inputs))) {
+    if (DynamicInt8::pieces(x->type) == 0 || !(x->columns() == Dimension(inputs))) {
       return site.fail(
-          "has an int8 or int4 matrix, but an input that is not dynamic_int8 of as many columns");
+          "has an int8 or int4 matrix, but an input that is not dynamic_int8 or dynamic_int16 of "
+          "as "
+          "many columns");
     }
   } else if (weight->type == DataType::f32 ||
              (weight->type == DataType::f16 && weight->data != nullptr)) {
@@ -33,6 +38,13 @@ Status Linear::check(const Site& site) {
   status = site.expect_optional_weight(site.input(2), "bias", {outputs});
   if (status.failed()) return status;
   return site.expect_activation(&site.output(0), "output", x->rows(), outputs);
+}
+
+/// The products of both pieces of every row.
+size_t Linear::scratch_bytes(const Site& site, const Extents& largest) {
+  const Tensor& y = site.output(0);
+  const size_t pieces = DynamicInt8::pieces(site.input(0)->type);
+  return pieces < 2 ? 0 : pieces * y.rows().in(largest)*y.columns().number() * sizeof(float);
 }
 
 Linear::~Linear() {
@@ -59,8 +71,11 @@ Status Linear::prepare(const Bindings& bindings) {
   rows_ = x.rows();
   inputs_ = matrix.columns().number();
   columns_ = matrix.rows().number();
-  if (x.type == DataType::dynamic_int8) {
-    quantized_x_ = DynamicInt8(bindings.input<std::byte>(0), rows_.in(bindings.largest()));
+  pieces_ = std::max<size_t>(1, DynamicInt8::pieces(x.type));
+  bias_ = bindings.input<const float>(2);
+  if (DynamicInt8::pieces(x.type) > 0) {
+    quantized_x_ =
+        DynamicInt8(bindings.input<std::byte>(0), rows_.in(bindings.largest()) * pieces_);
   } else {
     x_ = bindings.input_rows(0);
   }
@@ -71,11 +86,13 @@ Status Linear::prepare(const Bindings& bindings) {
     half_ = {.matrix = static_cast<const uint16_t*>(matrix.data),
              .inputs = inputs_,
              .outputs = columns_,
-             .bias = bindings.input<const float>(2)};
+             .bias = bias_};
     return Status::ok();
   }
-  return bindings.packed_weights().create_operator(bindings.graph(), bindings.op(),
-                                                   bindings.stride(x), y_.stride, &operator_);
+  if (pieces_ == 2) piece_products_ = {reinterpret_cast<float*>(bindings.scratch()), columns_};
+  return bindings.packed_weights().create_operator(
+      bindings.graph(), bindings.op(), bindings.stride(x),
+      pieces_ == 2 ? piece_products_.stride : y_.stride, &operator_);
 }
 
 pthreadpool_t Linear::threads_for(size_t rows) const {
@@ -87,19 +104,20 @@ xnn_status Linear::set_up(size_t rows) {
   pthreadpool_t threads = threads_for(rows);
   int8_t* x = quantized_x_.values();
   xnn_quantization_params* quantization = quantized_x_.parameters();
+  float* y = pieces_ == 2 ? piece_products_.data : y_.data;
   switch (kernel_) {
     case Kernel::int8:
       status = xnn_reshape_fully_connected_nc_qd8_f32_qc8w(operator_, rows, threads);
       if (status != xnn_status_success) return status;
-      return xnn_setup_fully_connected_nc_qd8_f32_qc8w(operator_, x, y_.data, quantization);
+      return xnn_setup_fully_connected_nc_qd8_f32_qc8w(operator_, x, y, quantization);
     case Kernel::int4_rows:
       status = xnn_reshape_fully_connected_nc_qd8_f32_qc4w(operator_, rows, threads);
       if (status != xnn_status_success) return status;
-      return xnn_setup_fully_connected_nc_qd8_f32_qc4w(operator_, x, y_.data, quantization);
+      return xnn_setup_fully_connected_nc_qd8_f32_qc4w(operator_, x, y, quantization);
     case Kernel::int4_blocks:
       status = xnn_reshape_fully_connected_nc_qd8_f32_qb4w(operator_, rows, threads);
       if (status != xnn_status_success) return status;
-      return xnn_setup_fully_connected_nc_qd8_f32_qb4w(operator_, x, y_.data, quantization);
+      return xnn_setup_fully_connected_nc_qd8_f32_qb4w(operator_, x, y, quantization);
     case Kernel::f32:
     case Kernel::f16:
       break;
@@ -126,14 +144,24 @@ void Linear::run_f16(size_t rows) {
   });
 }
 
+void Linear::join_pieces(size_t rows) {
+  parallel_for(threads_, rows, rows * columns_, [&](size_t first, size_t count) {
+    for (size_t row = first; row < first + count; ++row) {
+      kernels::join_pieces(piece_products_[row], piece_products_[rows + row], bias_, columns_,
+                           y_[row]);
+    }
+  });
+}
+
 Status Linear::run(const Chunk& chunk) {
   const size_t rows = rows_.in(chunk.extents);
   if (rows == 0) return Status::ok();
   if (kernel_ == Kernel::f16) {
     run_f16(rows);
   } else {
-    const Status status = run_xnnpack(rows);
+    const Status status = run_xnnpack(rows * pieces_);
     if (status.failed()) return status;
+    if (pieces_ == 2) join_pieces(rows);
   }
   if (activation_ != Activation::none) {
     parallel_for(threads_, rows, rows * columns_ * 4, [&](size_t first, size_t count) {

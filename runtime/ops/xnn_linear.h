@@ -13,7 +13,7 @@ namespace linnet {
 class Linear final : public Operation {
  public:
   static Status check(const Site& site);
-  static size_t scratch_bytes(const Site&, const Extents&) { return 0; }
+  static size_t scratch_bytes(const Site& site, const Extents& largest);
 
   ~Linear() override;
   Status prepare(const Bindings& bindings) override;
@@ -27,6 +27,7 @@ class Linear final : public Operation {
   xnn_status set_up(size_t rows);
   Status run_xnnpack(size_t rows);
   void run_f16(size_t rows);
+  void join_pieces(size_t rows);
   pthreadpool_t threads_for(size_t rows) const;
 
   Kernel kernel_ = Kernel::f32;
@@ -37,6 +38,9 @@ class Linear final : public Operation {
   size_t inputs_ = 0;
   kernels::ConstRows x_;
   DynamicInt8 quantized_x_;
+  size_t pieces_ = 1;                    ///< int8 rows that stand for a row of x
+  kernels::MutableRows piece_products_;  ///< of two pieces; scratch
+  const float* bias_ = nullptr;
   kernels::MutableRows y_;
   Activation activation_ = Activation::none;
   pthreadpool_t threads_ = nullptr;

@@ -2,6 +2,9 @@
 
 #include <algorithm>
 
+#include "runtime/kernels/residual.h"
+#include "runtime/ops/parallel.h"
+
 namespace linnet {
 
 Status Quantize::check(const Site& site) {
@@ -9,8 +12,8 @@ Status Quantize::check(const Site& site) {
   if (status.failed()) return status;
   const Tensor* x = site.input(0);
   const Tensor& y = site.output(0);
-  if (y.type != DataType::dynamic_int8 || y.rank != 2 || y.columns().number() == 0) {
-    return site.fail("its output is not dynamic_int8 rows");
+  if (DynamicInt8::pieces(y.type) == 0 || y.rank != 2 || y.columns().number() == 0) {
+    return site.fail("its output is not dynamic_int8 or dynamic_int16 rows");
   }
   return site.expect_activation(x, "input", y.rows(), y.columns().number());
 }
@@ -23,9 +26,9 @@ Status Quantize::prepare(const Bindings& bindings) {
   const Tensor& x = bindings.input_tensor(0);
   rows_ = x.rows();
   columns_ = x.columns().number();
-  x_ = bindings.input<const float>(0);
-  x_stride_ = bindings.stride(x);
-  y_ = DynamicInt8(bindings.output<std::byte>(0), rows_.in(bindings.largest()));
+  x_ = bindings.input_rows(0);
+  pieces_ = DynamicInt8::pieces(bindings.output_tensor(0).type);
+  y_ = DynamicInt8(bindings.output<std::byte>(0), rows_.in(bindings.largest()) * pieces_);
   threads_ = bindings.threads();
   const xnn_status status = xnn_create_convert_nc_f32_qd8(/*flags=*/0, &operator_);
   if (status == xnn_status_success) return Status::ok();
@@ -35,9 +38,21 @@ Status Quantize::prepare(const Bindings& bindings) {
 
 xnn_status Quantize::set_up(size_t rows) {
   const xnn_status status =
-      xnn_reshape_convert_nc_f32_qd8(operator_, rows, columns_, x_stride_, columns_, threads_);
+      xnn_reshape_convert_nc_f32_qd8(operator_, rows, columns_, x_.stride, columns_, threads_);
   if (status != xnn_status_success) return status;
-  return xnn_setup_convert_nc_f32_qd8(operator_, x_, y_.values(), y_.parameters());
+  return xnn_setup_convert_nc_f32_qd8(operator_, x_.data, y_.values(), y_.parameters());
+}
+
+void Quantize::quantize_residuals(size_t rows) {
+  parallel_for(threads_, rows, rows * columns_ * 2, [&](size_t first, size_t count) {
+    for (size_t row = first; row < first + count; ++row) {
+      const xnn_quantization_params high = y_.parameters()[row];
+      y_.parameters()[rows + row] = {.zero_point = 0,
+                                     .scale = high.scale / kernels::residual_steps};
+      kernels::quantize_residual(x_[row], y_.values() + row * columns_, high.scale, high.zero_point,
+                                 columns_, y_.values() + (rows + row) * columns_);
+    }
+  });
 }
 
 Status Quantize::run(const Chunk& chunk) {
@@ -50,7 +65,8 @@ Status Quantize::run(const Chunk& chunk) {
     status = xnn_run_operator(operator_, threads_);
   }
   if (status == xnn_status_success) {
-    xnn_quantization_params* last = y_.parameters() + (rows - 1);
+    if (pieces_ == 2) quantize_residuals(rows);
+    xnn_quantization_params* last = y_.parameters() + (rows * pieces_ - 1);
     std::fill_n(last + 1, DynamicInt8::extra_parameters, *last);
     return Status::ok();
   }

@@ -158,7 +158,7 @@ Command add_bench(CLI::App& app) {
   command->add_option("-r,--repeats", options->repeats, "Measurements of each, after a warm-up")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
-  command->add_option("--chunk", options->session.chunk, "Prompt tokens that run at once [128]");
+  command->add_option("--chunk", options->session.chunk, "Prompt tokens that run at once [256]");
   command->add_option("--context", options->session.context,
                       "Tokens that softmax layers remember [2048, or as many as needed]");
   command->add_flag("--profile", options->profile,

@@ -229,7 +229,7 @@ Command add_inspect(CLI::App& app) {
   command->add_option("model", options->model, "A .linnet file")->required();
   command->add_flag("--operators", options->operators, "Every operator, equal layers not folded");
   command->add_option("--chunk", options->session.chunk,
-                      "Tokens per chunk of the measured run [128]");
+                      "Tokens per chunk of the measured run [256]");
   command->add_option("--context", options->session.context,
                       "Tokens that softmax layers remember [2048]");
   command->add_option("--threads,-t", options->session.threads, "0: one per core, at most 8");

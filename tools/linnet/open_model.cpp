@@ -45,7 +45,7 @@ Model open_model(const std::string& path) {
 }
 
 linnet_session_options with_defaults(linnet_session_options options) {
-  if (options.chunk == 0) options.chunk = 128;
+  if (options.chunk == 0) options.chunk = 256;
   if (options.context == 0) options.context = 2048;
   return options;
 }

@@ -195,7 +195,7 @@ Command add_perplexity(CLI::App& app) {
                       "the model's distributions are from its");
   command->add_option("-t,--threads", options->session.threads, "0: one per core, at most 8")
       ->capture_default_str();
-  command->add_option("--chunk", options->session.chunk, "Tokens that run at once [128]");
+  command->add_option("--chunk", options->session.chunk, "Tokens that run at once [256]");
   command->add_option("--context", options->session.context,
                       "Tokens that softmax layers remember [2048]");
   command->add_flag("--json", options->json, "Print the result as JSON");

@@ -226,7 +226,7 @@ Command add_run(CLI::App& app) {
   add_sampling_options(command, options);
   command->add_flag("--ignore-end", options->ignore_end, "Go on past the end of the text");
   command->add_option("--threads,-t", options->session.threads, "0: one per core, at most 8");
-  command->add_option("--chunk", options->session.chunk, "Prompt tokens that run at once [128]");
+  command->add_option("--chunk", options->session.chunk, "Prompt tokens that run at once [256]");
   command->add_option("--context", options->session.context,
                       "Tokens that softmax layers remember [2048]");
   command->add_flag("--quiet,-q", options->quiet, "No summary");

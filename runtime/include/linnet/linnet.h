@@ -110,7 +110,7 @@ LINNET_API void linnet_model_describe(const linnet_model* model, linnet_model_in
 
 typedef struct linnet_session_options {
   uint32_t threads; /* 0: one per core, at most 8 */
-  uint32_t chunk;   /* most tokens that run at once; 0: 128 */
+  uint32_t chunk;   /* most tokens that run at once; 0: 256 */
   uint32_t context; /* capacity of softmax layers' KV rings in tokens; 0: 2048 */
   bool all_logits;  /* linnet_run gives logits for every token, not for the last alone */
 } linnet_session_options;

@@ -52,6 +52,15 @@ bool one_scale_loses_nothing(const Tensor& weight) {
   return true;
 }
 
+/// What the rows that int8 and int4 matrices multiply become. A scale per row is coarse where a few
+/// values of it are large, as products of activations are: with int8 weights most of the error
+/// would be theirs, so that those get 16 bits, in two pieces, which costs a chunk time but a
+/// decoded token, who waits for the weights, next to none. int4 weights err more than 8-bit rows
+/// do.
+DataType rows_of(WeightFormat format) {
+  return format == WeightFormat::int8 ? DataType::dynamic_int16 : DataType::dynamic_int8;
+}
+
 /// int4 is there for whole blocks only.
 DataType type_of(const Tensor& weight, WeightFormat format) {
   const DataType type = stored_as(format, weight.role);
@@ -77,7 +86,8 @@ int32_t add_scales(Graph& graph, const Tensor& weight) {
 /// Inserts Quantize operators before the first Linear that needs each.
 class ActivationQuantizer {
  public:
-  explicit ActivationQuantizer(Graph& graph) : graph_(graph) {}
+  /// `rows` is what the inputs become.
+  ActivationQuantizer(Graph& graph, DataType rows) : graph_(graph), rows_(rows) {}
 
   void run() {
     std::vector<Operator> before = std::exchange(graph_.decode.operators, {});
@@ -100,8 +110,8 @@ class ActivationQuantizer {
     if (!is_new) return entry->second;
     const Tensor& source = graph_.tensors[static_cast<size_t>(input)];
     Tensor tensor;
-    tensor.name = source.name + ".int8";
-    tensor.type = DataType::dynamic_int8;
+    tensor.name = source.name + (rows_ == DataType::dynamic_int16 ? ".int16" : ".int8");
+    tensor.type = rows_;
     tensor.shape = source.shape;
     Operator op{tensor.name, Quantize{}, {input}, {static_cast<int32_t>(graph_.tensors.size())}};
     entry->second = op.outputs[0];
@@ -111,7 +121,8 @@ class ActivationQuantizer {
   }
 
   Graph& graph_;
-  std::map<int32_t, int32_t> made_;  // input -> its int8 form
+  const DataType rows_;
+  std::map<int32_t, int32_t> made_;  // input -> its quantised form
 };
 
 }  // namespace
@@ -160,7 +171,7 @@ void quantize_weights(Graph& graph, WeightFormat format) {
     const int32_t scales = add_scales(graph, weight);
     graph.tensors[i].scales = scales;  // `weight` has moved
   }
-  ActivationQuantizer(graph).run();
+  ActivationQuantizer(graph, rows_of(format)).run();
 }
 
 }  // namespace linnet::convert
