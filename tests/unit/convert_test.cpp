@@ -114,7 +114,7 @@ TEST_CASE("every mix of layers and heads of Qwen3.5 has a graph") {
     const Conversion all_full(tiny.path());
     CHECK(all_full.model().symbols()->size() == 3);
     CHECK(all_full.model().generation()->context() == 64);
-    CHECK(all_full.tensor("layers.0.attention.q_and_gate.bias") != nullptr);
+    CHECK(all_full.tensor("layers.0.attention.q_and_gate+k+v.bias") != nullptr);
   }
   SUBCASE("keys and values of different sizes and numbers, an untied head") {
     const TinyQwen35 tiny({.layers = {"linear", "full"}, .value_heads = 6, .tied = false});
@@ -131,7 +131,7 @@ TEST_CASE("every mix of layers and heads of Qwen3.5 has a graph") {
 TEST_CASE("int8: small gates, norms and convolutions stay f32, and a tied table is there once") {
   const TinyQwen35 tiny({.layers = {"linear", "full"}});
   const Conversion int8(tiny.path(), "int8");
-  for (const char* name : {"embedding.table", "layers.0.linear_attention.qkv.weight",
+  for (const char* name : {"embedding.table", "layers.0.linear_attention.qkv+z.weight",
                            "layers.1.attention.out.weight", "layers.1.mlp.down.weight"}) {
     CAPTURE(name);
     REQUIRE(int8.tensor(name) != nullptr);
@@ -206,7 +206,7 @@ TEST_CASE("a value that is not a number stops the conversion to int8") {
   TinyQwen35 tiny({.layers = {"linear"}});
   tiny.tensors().add("model.layers.0.mlp.up_proj.weight", {10, 12}, {1.0f, NAN});
   tiny.write();
-  check_fails(tiny.path(), "'layers.0.mlp.up.weight': row 0", "int8");
+  check_fails(tiny.path(), "'layers.0.mlp.gate+up.weight': row 10", "int8");
 }
 
 TEST_CASE("a tokenizer beside the checkpoint comes along, unless it is another model's") {

@@ -130,7 +130,7 @@ TEST_CASE("a newer major version is refused and both versions are named") {
   CHECK(was_refused);
 }
 
-TEST_CASE("two matrices of different shapes at one place of the file are refused") {
+TEST_CASE("two matrices of different shapes may lie at one place of the file") {
   const GoldenModel golden("golden/ref/rwkv7_pth", "f32");
   std::string file = linnet::test::read_file(golden.path());
   // A segment is {offset, size}: let channel.value, [64, 256], lie where channel.key, [256, 64],
@@ -144,14 +144,11 @@ TEST_CASE("two matrices of different shapes at one place of the file are refused
     if (words[1] == bytes && words[0] >= header && words[0] % 64 == 0) segments.push_back(i);
   }
   REQUIRE(segments.size() >= 2);
-  bool was_refused = false;
   for (size_t i = 1; i < segments.size(); ++i) {
     FileCopy copy(file);
     std::memcpy(&copy[segments[i]], &file[segments[0]], sizeof(uint64_t));
-    const std::string why = try_to_run(copy.first(copy.size()));
-    was_refused = was_refused || why.find("another one of other sizes") != std::string::npos;
+    CHECK(try_to_run(copy.first(copy.size())) == "");
   }
-  CHECK(was_refused);
 }
 
 TEST_CASE("a model that starts at an odd place of a file is refused, at an even one it opens") {

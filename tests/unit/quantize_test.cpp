@@ -2,53 +2,15 @@
 
 #include <doctest/doctest.h>
 
-#include <array>
-#include <cmath>
-#include <limits>
+#include <algorithm>
+#include <string>
+#include <vector>
 
 #include "tests/unit/temp_folder.h"
 #include "tools/convert/graph_builder.h"
-#include "tools/convert/passes/quantize_row.h"
 
 namespace linnet::convert {
 namespace {
-
-TEST_CASE("a row's largest value becomes 127, the others the nearest multiple of the scale") {
-  const std::array<float, 6> row = {-2.54f, 0.03f, 0.01f, 0.0f, 1.0f, 2.0f};
-  std::array<int8_t, 6> values = {};
-  float scale = 0;
-  REQUIRE(quantize_int8(row, values, scale));
-  CHECK(scale == 2.54f / 127.0f);
-  CHECK(values[0] == -127);
-  for (size_t i = 0; i < row.size(); ++i) {
-    CHECK(std::fabs(row[i] - scale * values[i]) <= scale * 0.5001f);
-  }
-}
-
-TEST_CASE("halves are rounded to even") {
-  const std::array<float, 5> row = {127.0f, 0.5f, 1.5f, 2.5f, -0.5f};
-  std::array<int8_t, 5> values = {};
-  float scale = 0;
-  REQUIRE(quantize_int8(row, values, scale));
-  CHECK(scale == 1.0f);
-  CHECK(values == std::array<int8_t, 5>{127, 0, 2, 2, 0});
-}
-
-TEST_CASE("rows of zeros or of the smallest numbers have scale 1; of no number, none") {
-  std::array<int8_t, 2> values = {1, 1};
-  float scale = 0;
-  for (float tiny : {0.0f, std::numeric_limits<float>::denorm_min()}) {
-    REQUIRE(quantize_int8(std::array{tiny, 0.0f}, values, scale));
-    CHECK(scale == 1.0f);
-    CHECK(values == std::array<int8_t, 2>{0, 0});
-  }
-  REQUIRE(quantize_int8(std::array{std::numeric_limits<float>::max(), 0.0f}, values, scale));
-  CHECK(values[0] == 127);
-  const float nan = std::numeric_limits<float>::quiet_NaN();
-  CHECK_FALSE(quantize_int8(std::array{1.0f, nan}, values, scale));
-  CHECK_FALSE(quantize_int8(std::array{nan, 1.0f}, values, scale));
-  CHECK_FALSE(quantize_int8(std::array{1.0f, -INFINITY}, values, scale));
-}
 
 TEST_CASE("formats have names, and unknown ones a message") {
   CHECK(weight_format("int8") == WeightFormat::int8);
@@ -60,12 +22,41 @@ TEST_CASE("formats have names, and unknown ones a message") {
 TEST_CASE("matrices become int8, what steers the memory does not") {
   for (WeightRole role : {WeightRole::projection, WeightRole::embedding, WeightRole::head}) {
     CHECK(stored_as(WeightFormat::int8, role) == schema::DataType::int8);
+    CHECK(stored_as(WeightFormat::f16, role) == schema::DataType::f16);
     CHECK(stored_as(WeightFormat::f32, role) == schema::DataType::f32);
   }
   for (WeightRole role : {WeightRole::gate, WeightRole::low_rank, WeightRole::vector,
                           WeightRole::convolution, WeightRole::scales}) {
     CHECK(stored_as(WeightFormat::int8, role) == schema::DataType::f32);
   }
+}
+
+TEST_CASE("int4 is for projections of whole blocks, the vocabulary keeps eight bits") {
+  Graph graph;
+  GraphBuilder g(graph);
+  const auto sevenths = [](const Shape& shape) {
+    std::vector<float> values(element_count(shape));
+    for (size_t i = 0; i < values.size(); ++i) values[i] = 0.1f * static_cast<float>(i % 7 + i % 5);
+    return constant(shape, std::move(values));
+  };
+  const Value table = g.weight("table", sevenths({8, 64}), WeightRole::embedding);
+  const Value x = g.embedding("embedding", g.input_tokens(), table);
+  const Value narrow = g.linear("narrow", x, sevenths({36, 64}));
+  const Value wide = g.linear("wide", narrow, sevenths({64, 36}));
+  g.output(g.linear("logits", wide, table));
+  quantize_weights(graph, WeightFormat::int4);
+  const auto find = [&](const std::string& name) {
+    return *std::find_if(graph.tensors.begin(), graph.tensors.end(),
+                         [&](const Tensor& tensor) { return tensor.name == name; });
+  };
+  CHECK(find("table").type == schema::DataType::int8);
+  CHECK(find("narrow.weight").type == schema::DataType::int4);
+  CHECK(find("narrow.weight").block == 32);
+  CHECK(find("narrow.weight.scales").type == schema::DataType::bf16);
+  CHECK(find("narrow.weight.scales").shape == Shape{36, 2});
+  CHECK(find("wide.weight").type == schema::DataType::int8);  // 36 is no multiple of 32
+  CHECK(find("wide.weight").block == 0);
+  CHECK(find("embedding.int8").type == schema::DataType::dynamic_int8);
 }
 
 TEST_CASE("an input that several int8 matrices read is quantised once") {
@@ -84,14 +75,14 @@ TEST_CASE("an input that several int8 matrices read is quantised once") {
 
   std::vector<std::string> names;
   for (const Operator& op : graph.decode.operators) names.push_back(op.name);
-  CHECK(names == std::vector<std::string>{"embedding", "embedding.int8", "k", "v", "decay", "y",
-                                          "y.int8", "logits"});
+  CHECK(names == std::vector<std::string>{"embedding", "embedding.int16", "k", "v", "decay", "y",
+                                          "y.int16", "logits"});
   const auto& ops = graph.decode.operators;
   CHECK(ops[2].inputs[0] == ops[1].outputs[0]);
   CHECK(ops[3].inputs[0] == ops[1].outputs[0]);
   CHECK(ops[4].inputs[0] == x.tensor);
   const Tensor& quantized = graph.tensors[static_cast<size_t>(ops[1].outputs[0])];
-  CHECK(quantized.type == schema::DataType::dynamic_int8);
+  CHECK(quantized.type == schema::DataType::dynamic_int16);
   const Tensor& stored = graph.tensors[static_cast<size_t>(table.tensor)];
   CHECK(stored.type == schema::DataType::int8);
   CHECK(graph.tensors.at(static_cast<size_t>(stored.scales)).shape == Shape{8});

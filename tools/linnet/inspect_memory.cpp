@@ -54,7 +54,7 @@ MemoryRegions measure_memory(const std::string& path, const linnet_session_optio
 
 std::vector<PlannedSession> plan_sessions(const Model& model, linnet_session_options options) {
   std::vector<PlannedSession> plans;
-  for (const uint32_t chunk : {1u, 64u, 128u}) {
+  for (const uint32_t chunk : {1u, 64u, 128u, 256u}) {
     options.chunk = chunk;
     PlannedSession plan{chunk, {}};
     require(model.session_bytes(options, &plan.memory));

@@ -32,7 +32,7 @@ struct MemoryRegions {
 MemoryRegions measure_memory(const std::string& path, const linnet_session_options& options,
                              Model* model);
 
-/// The plan for chunks of 1, 64 and 128 tokens.
+/// The plan for chunks of 1, 64, 128 and 256 tokens, the last being the default.
 std::vector<PlannedSession> plan_sessions(const Model& model, linnet_session_options options);
 
 }  // namespace linnet::cli

@@ -4,6 +4,7 @@
 #include <set>
 #include <span>
 #include <stdexcept>
+#include <utility>
 
 #include "tools/convert/formats/input_file.h"
 
@@ -12,8 +13,30 @@ namespace {
 
 constexpr size_t prefix_bytes = sizeof(flatbuffers::uoffset_t);
 
-uint64_t stored_bytes(const schema::Tensor& tensor) {
-  return tensor.data() == nullptr ? 0 : tensor.data()->size();
+uint64_t element_bits(schema::DataType type) {
+  switch (type) {
+    case schema::DataType::int4:
+      return 4;
+    case schema::DataType::int8:
+      return 8;
+    case schema::DataType::f16:
+    case schema::DataType::bf16:
+      return 16;
+    default:
+      return 32;
+  }
+}
+
+/// Of the plain form, whether the file has it or has the weight packed only.
+uint64_t plain_bytes(const schema::Tensor& tensor) {
+  return weight_elements(tensor) * element_bits(tensor.type()) / 8;
+}
+
+/// Tells weights apart that do not share their bytes.
+using Place = std::pair<uint64_t, const schema::Tensor*>;
+Place place_of(const schema::Tensor& tensor) {
+  const bool is_plain = tensor.data()->size() != 0;
+  return is_plain ? Place{tensor.data()->offset(), nullptr} : Place{0, &tensor};
 }
 
 uint64_t weight_rows(const schema::Tensor& tensor) {
@@ -23,7 +46,7 @@ uint64_t weight_rows(const schema::Tensor& tensor) {
 
 /// What one token reads of the weights. A table that an embedding and a Linear share is read whole.
 uint64_t count_bytes_per_token(const ModelFile& file, const schema::EntryPoint& entry) {
-  std::set<uint64_t> read;  // offsets in the file
+  std::set<Place> read;
   uint64_t bytes = 0;
   for (const auto* step : *entry.operators()) {
     const bool embedding = step->attributes_type() == schema::Attributes::Embedding;
@@ -33,7 +56,7 @@ uint64_t count_bytes_per_token(const ModelFile& file, const schema::EntryPoint& 
       if (tensor.storage() != schema::Storage::weight || tensor.data() == nullptr) continue;
       if (embedding) {
         bytes += bytes_with_scales(file, tensor) / weight_rows(tensor);
-      } else if (read.insert(tensor.data()->offset()).second) {
+      } else if (read.insert(place_of(tensor)).second) {
         bytes += bytes_with_scales(file, tensor);
       }
     }
@@ -77,25 +100,25 @@ uint64_t weight_elements(const schema::Tensor& tensor) {
 }
 
 uint64_t bytes_with_scales(const ModelFile& file, const schema::Tensor& tensor) {
-  const uint64_t bytes = stored_bytes(tensor);
-  return tensor.scales() < 0 ? bytes : bytes + stored_bytes(file.tensor(tensor.scales()));
+  const uint64_t bytes = plain_bytes(tensor);
+  return tensor.scales() < 0 ? bytes : bytes + plain_bytes(file.tensor(tensor.scales()));
 }
 
 WeightFigures count_weights(const ModelFile& file) {
   const auto& tensors = *file.header().tensors();
   std::set<int32_t> scales;
   for (const auto* tensor : tensors) scales.insert(tensor->scales());
-  std::set<uint64_t> seen;  // offsets in the file
+  std::set<Place> seen;
   WeightFigures figures;
   for (uint32_t i = 0; i < tensors.size(); ++i) {
     const schema::Tensor& tensor = *tensors.Get(i);
     if (tensor.storage() != schema::Storage::weight || tensor.data() == nullptr) continue;
-    if (!seen.insert(tensor.data()->offset()).second) continue;
+    if (!seen.insert(place_of(tensor)).second) continue;
     WeightCount& count = figures.by_type[schema::EnumNameDataType(tensor.type())];
     count.tensors += 1;
     count.elements += weight_elements(tensor);
-    count.bytes += stored_bytes(tensor);
-    figures.bytes += stored_bytes(tensor);
+    count.bytes += plain_bytes(tensor);
+    figures.bytes += plain_bytes(tensor);
     if (scales.count(static_cast<int32_t>(i)) == 0) figures.parameters += weight_elements(tensor);
   }
   // The first entry point is the one that runs token by token.
