@@ -28,6 +28,8 @@ struct Options {
 int list_families() {
   for (const auto& family : convert::families()) {
     std::printf("%-16s %s\n", family.name, family.checkpoints);
+    if (family.remembers[0] != 0) std::printf("%-16s   %s\n", "", family.remembers);
+    if (family.proof[0] != 0) std::printf("%-16s   tested with %s\n", "", family.proof);
   }
   return 0;
 }

@@ -5,21 +5,22 @@
 #include "tools/convert/models/family.h"
 
 namespace linnet::convert {
-namespace {
-
 /// Asked in this order: those that the tensors give away come before those that a config.json says,
-/// which may be another model's that lies in the same folder.
+/// which may be another model's that lies in the same folder. A row declares its tag, so it stands
+/// outside of the anonymous namespace.
 constexpr Family kFamilies[] = {
     {"rwkv7", "RWKV-7 .pth files with BlinkDL's tensor names",
-     "RWKV-7 Goose, Peng et al. 2025, arXiv:2503.14456", true, recognizes_rwkv7_pth,
-     build_rwkv7_pth},
+     "RWKV-7 Goose, Peng et al. 2025, arXiv:2503.14456", true, recognizes<struct Rwkv7PthFamily>,
+     build<struct Rwkv7PthFamily>},
     {"qwen3_5", "Hugging Face folders of model type qwen3_5 or qwen3_5_text (its text part)",
-     "Gated Delta Networks, Yang et al. 2024, arXiv:2412.06464", false, recognizes_qwen3_5,
-     build_qwen3_5},
+     "Gated Delta Networks, Yang et al. 2024, arXiv:2412.06464", false,
+     recognizes<struct Qwen35Family>, build<struct Qwen35Family>},
     {"rwkv7", "Hugging Face folders of model type rwkv7 (flash-linear-attention)",
-     "RWKV-7 Goose, Peng et al. 2025, arXiv:2503.14456", false, recognizes_rwkv7_fla,
-     build_rwkv7_fla},
+     "RWKV-7 Goose, Peng et al. 2025, arXiv:2503.14456", false, recognizes<struct Rwkv7FlaFamily>,
+     build<struct Rwkv7FlaFamily>},
 };
+
+namespace {
 
 std::string found_text(const Source& source) {
   if (!source.config) {

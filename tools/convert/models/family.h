@@ -26,7 +26,16 @@ struct Family {
   bool bytes_without_tokenizer;
   bool (*recognizes)(const Source& source);
   Graph (*build)(const Source& source);
+  const char* remembers = "";  ///< the recurrence as operators and attributes, its state per layer
+  const char* proof = "";      ///< the reference case below tests/golden that it is checked with
 };
+
+/// What a family's file defines, both as specialisations for a tag that its row in families.cpp
+/// names: nothing else needs to know of a family.
+template <typename Tag>
+bool recognizes(const Source& source);
+template <typename Tag>
+Graph build(const Source& source);
 
 /// All of them; `linnet convert --list` prints this table.
 std::span<const Family> families();
@@ -37,14 +46,5 @@ const Family& find_family(const Source& source);
 /// Whether config.json says `model_type` or one of `architectures`.
 bool config_says(const Source& source, std::span<const char* const> model_types,
                  std::span<const char* const> architectures);
-
-bool recognizes_qwen3_5(const Source& source);
-Graph build_qwen3_5(const Source& source);
-
-bool recognizes_rwkv7_pth(const Source& source);
-Graph build_rwkv7_pth(const Source& source);
-
-bool recognizes_rwkv7_fla(const Source& source);
-Graph build_rwkv7_fla(const Source& source);
 
 }  // namespace linnet::convert

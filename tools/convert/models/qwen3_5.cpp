@@ -324,11 +324,13 @@ class Qwen35 {
 
 }  // namespace
 
-bool recognizes_qwen3_5(const Source& source) {
+template <>
+bool recognizes<struct Qwen35Family>(const Source& source) {
   return config_says(source, kModelTypes, kArchitectures);
 }
 
-Graph build_qwen3_5(const Source& source) {
+template <>
+Graph build<struct Qwen35Family>(const Source& source) {
   Graph graph;
   Qwen35 model(source, graph);
   model.build();

@@ -154,11 +154,15 @@ class Rwkv7Fla {
 
 }  // namespace
 
-bool recognizes_rwkv7_fla(const Source& source) {
+template <>
+bool recognizes<struct Rwkv7FlaFamily>(const Source& source) {
   return config_says(source, kModelTypes, kArchitectures) &&
          !source.checkpoint.contains("blocks.0.att.r_k");
 }
 
-Graph build_rwkv7_fla(const Source& source) { return build_rwkv7(Rwkv7Fla(source).read()); }
+template <>
+Graph build<struct Rwkv7FlaFamily>(const Source& source) {
+  return build_rwkv7(Rwkv7Fla(source).read());
+}
 
 }  // namespace linnet::convert

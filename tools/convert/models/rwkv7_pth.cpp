@@ -101,10 +101,14 @@ class Rwkv7Pth {
 
 }  // namespace
 
-bool recognizes_rwkv7_pth(const Source& source) {
+template <>
+bool recognizes<struct Rwkv7PthFamily>(const Source& source) {
   return source.checkpoint.contains("blocks.0.att.r_k");
 }
 
-Graph build_rwkv7_pth(const Source& source) { return build_rwkv7(Rwkv7Pth(source).read()); }
+template <>
+Graph build<struct Rwkv7PthFamily>(const Source& source) {
+  return build_rwkv7(Rwkv7Pth(source).read());
+}
 
 }  // namespace linnet::convert
