@@ -76,6 +76,10 @@ struct FastWeight;
 struct FastWeightBuilder;
 struct FastWeightT;
 
+struct Wkv;
+struct WkvBuilder;
+struct WkvT;
+
 struct Operator;
 struct OperatorBuilder;
 struct OperatorT;
@@ -248,33 +252,39 @@ enum class NormKind : uint8_t {
   rms = 1,
   l2 = 2,
   l2_clamped = 3,
+  sum = 4,
+  softmax = 5,
   MIN = layer,
-  MAX = l2_clamped
+  MAX = softmax
 };
 
-inline const NormKind (&EnumValuesNormKind())[4] {
+inline const NormKind (&EnumValuesNormKind())[6] {
   static const NormKind values[] = {
     NormKind::layer,
     NormKind::rms,
     NormKind::l2,
-    NormKind::l2_clamped
+    NormKind::l2_clamped,
+    NormKind::sum,
+    NormKind::softmax
   };
   return values;
 }
 
 inline const char * const *EnumNamesNormKind() {
-  static const char * const names[5] = {
+  static const char * const names[7] = {
     "layer",
     "rms",
     "l2",
     "l2_clamped",
+    "sum",
+    "softmax",
     nullptr
   };
   return names;
 }
 
 inline const char *EnumNameNormKind(NormKind e) {
-  if (::flatbuffers::IsOutRange(e, NormKind::layer, NormKind::l2_clamped)) return "";
+  if (::flatbuffers::IsOutRange(e, NormKind::layer, NormKind::softmax)) return "";
   const size_t index = static_cast<size_t>(e);
   return EnumNamesNormKind()[index];
 }
@@ -298,11 +308,13 @@ enum class ElementwiseFunction : uint8_t {
   elu = 15,
   multiply_silu = 16,
   multiply_sigmoid = 17,
+  minimum = 18,
+  maximum = 19,
   MIN = add,
-  MAX = multiply_sigmoid
+  MAX = maximum
 };
 
-inline const ElementwiseFunction (&EnumValuesElementwiseFunction())[18] {
+inline const ElementwiseFunction (&EnumValuesElementwiseFunction())[20] {
   static const ElementwiseFunction values[] = {
     ElementwiseFunction::add,
     ElementwiseFunction::subtract,
@@ -321,13 +333,15 @@ inline const ElementwiseFunction (&EnumValuesElementwiseFunction())[18] {
     ElementwiseFunction::log_sigmoid,
     ElementwiseFunction::elu,
     ElementwiseFunction::multiply_silu,
-    ElementwiseFunction::multiply_sigmoid
+    ElementwiseFunction::multiply_sigmoid,
+    ElementwiseFunction::minimum,
+    ElementwiseFunction::maximum
   };
   return values;
 }
 
 inline const char * const *EnumNamesElementwiseFunction() {
-  static const char * const names[19] = {
+  static const char * const names[21] = {
     "add",
     "subtract",
     "subtract_from",
@@ -346,13 +360,15 @@ inline const char * const *EnumNamesElementwiseFunction() {
     "elu",
     "multiply_silu",
     "multiply_sigmoid",
+    "minimum",
+    "maximum",
     nullptr
   };
   return names;
 }
 
 inline const char *EnumNameElementwiseFunction(ElementwiseFunction e) {
-  if (::flatbuffers::IsOutRange(e, ElementwiseFunction::add, ElementwiseFunction::multiply_sigmoid)) return "";
+  if (::flatbuffers::IsOutRange(e, ElementwiseFunction::add, ElementwiseFunction::maximum)) return "";
   const size_t index = static_cast<size_t>(e);
   return EnumNamesElementwiseFunction()[index];
 }
@@ -391,31 +407,34 @@ enum class DecayKind : uint8_t {
   none = 0,
   per_head = 1,
   per_key_channel = 2,
+  per_value_channel = 3,
   MIN = none,
-  MAX = per_key_channel
+  MAX = per_value_channel
 };
 
-inline const DecayKind (&EnumValuesDecayKind())[3] {
+inline const DecayKind (&EnumValuesDecayKind())[4] {
   static const DecayKind values[] = {
     DecayKind::none,
     DecayKind::per_head,
-    DecayKind::per_key_channel
+    DecayKind::per_key_channel,
+    DecayKind::per_value_channel
   };
   return values;
 }
 
 inline const char * const *EnumNamesDecayKind() {
-  static const char * const names[4] = {
+  static const char * const names[5] = {
     "none",
     "per_head",
     "per_key_channel",
+    "per_value_channel",
     nullptr
   };
   return names;
 }
 
 inline const char *EnumNameDecayKind(DecayKind e) {
-  if (::flatbuffers::IsOutRange(e, DecayKind::none, DecayKind::per_key_channel)) return "";
+  if (::flatbuffers::IsOutRange(e, DecayKind::none, DecayKind::per_value_channel)) return "";
   const size_t index = static_cast<size_t>(e);
   return EnumNamesDecayKind()[index];
 }
@@ -527,11 +546,12 @@ enum class Attributes : uint8_t {
   Rotary = 10,
   SoftmaxAttention = 11,
   FastWeight = 12,
+  Wkv = 13,
   MIN = NONE,
-  MAX = FastWeight
+  MAX = Wkv
 };
 
-inline const Attributes (&EnumValuesAttributes())[13] {
+inline const Attributes (&EnumValuesAttributes())[14] {
   static const Attributes values[] = {
     Attributes::NONE,
     Attributes::Linear,
@@ -545,13 +565,14 @@ inline const Attributes (&EnumValuesAttributes())[13] {
     Attributes::CausalConv,
     Attributes::Rotary,
     Attributes::SoftmaxAttention,
-    Attributes::FastWeight
+    Attributes::FastWeight,
+    Attributes::Wkv
   };
   return values;
 }
 
 inline const char * const *EnumNamesAttributes() {
-  static const char * const names[14] = {
+  static const char * const names[15] = {
     "NONE",
     "Linear",
     "Embedding",
@@ -565,13 +586,14 @@ inline const char * const *EnumNamesAttributes() {
     "Rotary",
     "SoftmaxAttention",
     "FastWeight",
+    "Wkv",
     nullptr
   };
   return names;
 }
 
 inline const char *EnumNameAttributes(Attributes e) {
-  if (::flatbuffers::IsOutRange(e, Attributes::NONE, Attributes::FastWeight)) return "";
+  if (::flatbuffers::IsOutRange(e, Attributes::NONE, Attributes::Wkv)) return "";
   const size_t index = static_cast<size_t>(e);
   return EnumNamesAttributes()[index];
 }
@@ -628,6 +650,10 @@ template<> struct AttributesTraits<linnet::schema::FastWeight> {
   static const Attributes enum_value = Attributes::FastWeight;
 };
 
+template<> struct AttributesTraits<linnet::schema::Wkv> {
+  static const Attributes enum_value = Attributes::Wkv;
+};
+
 template<typename T> struct AttributesUnionTraits {
   static const Attributes enum_value = Attributes::NONE;
 };
@@ -678,6 +704,10 @@ template<> struct AttributesUnionTraits<linnet::schema::SoftmaxAttentionT> {
 
 template<> struct AttributesUnionTraits<linnet::schema::FastWeightT> {
   static const Attributes enum_value = Attributes::FastWeight;
+};
+
+template<> struct AttributesUnionTraits<linnet::schema::WkvT> {
+  static const Attributes enum_value = Attributes::Wkv;
 };
 
 struct AttributesUnion {
@@ -805,6 +835,14 @@ struct AttributesUnion {
   const linnet::schema::FastWeightT *AsFastWeight() const {
     return type == Attributes::FastWeight ?
       reinterpret_cast<const linnet::schema::FastWeightT *>(value) : nullptr;
+  }
+  linnet::schema::WkvT *AsWkv() {
+    return type == Attributes::Wkv ?
+      reinterpret_cast<linnet::schema::WkvT *>(value) : nullptr;
+  }
+  const linnet::schema::WkvT *AsWkv() const {
+    return type == Attributes::Wkv ?
+      reinterpret_cast<const linnet::schema::WkvT *>(value) : nullptr;
   }
 };
 
@@ -1981,6 +2019,45 @@ inline ::flatbuffers::Offset<FastWeight> CreateFastWeight(
 
 ::flatbuffers::Offset<FastWeight> CreateFastWeight(::flatbuffers::FlatBufferBuilder &_fbb, const FastWeightT *_o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
 
+struct WkvT : public ::flatbuffers::NativeTable {
+  typedef Wkv TableType;
+};
+
+struct Wkv FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
+  typedef WkvT NativeTableType;
+  typedef WkvBuilder Builder;
+  bool Verify(::flatbuffers::Verifier &verifier) const {
+    return VerifyTableStart(verifier) &&
+           verifier.EndTable();
+  }
+  WkvT *UnPack(const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
+  void UnPackTo(WkvT *_o, const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
+  static ::flatbuffers::Offset<Wkv> Pack(::flatbuffers::FlatBufferBuilder &_fbb, const WkvT* _o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
+};
+
+struct WkvBuilder {
+  typedef Wkv Table;
+  ::flatbuffers::FlatBufferBuilder &fbb_;
+  ::flatbuffers::uoffset_t start_;
+  explicit WkvBuilder(::flatbuffers::FlatBufferBuilder &_fbb)
+        : fbb_(_fbb) {
+    start_ = fbb_.StartTable();
+  }
+  ::flatbuffers::Offset<Wkv> Finish() {
+    const auto end = fbb_.EndTable(start_);
+    auto o = ::flatbuffers::Offset<Wkv>(end);
+    return o;
+  }
+};
+
+inline ::flatbuffers::Offset<Wkv> CreateWkv(
+    ::flatbuffers::FlatBufferBuilder &_fbb) {
+  WkvBuilder builder_(_fbb);
+  return builder_.Finish();
+}
+
+::flatbuffers::Offset<Wkv> CreateWkv(::flatbuffers::FlatBufferBuilder &_fbb, const WkvT *_o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
+
 struct OperatorT : public ::flatbuffers::NativeTable {
   typedef Operator TableType;
   std::string name{};
@@ -2044,6 +2121,9 @@ struct Operator FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
   }
   const linnet::schema::FastWeight *attributes_as_FastWeight() const {
     return attributes_type() == linnet::schema::Attributes::FastWeight ? static_cast<const linnet::schema::FastWeight *>(attributes()) : nullptr;
+  }
+  const linnet::schema::Wkv *attributes_as_Wkv() const {
+    return attributes_type() == linnet::schema::Attributes::Wkv ? static_cast<const linnet::schema::Wkv *>(attributes()) : nullptr;
   }
   const ::flatbuffers::Vector<int32_t> *inputs() const {
     return GetPointer<const ::flatbuffers::Vector<int32_t> *>(VT_INPUTS);
@@ -2115,6 +2195,10 @@ template<> inline const linnet::schema::SoftmaxAttention *Operator::attributes_a
 
 template<> inline const linnet::schema::FastWeight *Operator::attributes_as<linnet::schema::FastWeight>() const {
   return attributes_as_FastWeight();
+}
+
+template<> inline const linnet::schema::Wkv *Operator::attributes_as<linnet::schema::Wkv>() const {
+  return attributes_as_Wkv();
 }
 
 struct OperatorBuilder {
@@ -3779,6 +3863,29 @@ inline ::flatbuffers::Offset<FastWeight> CreateFastWeight(::flatbuffers::FlatBuf
       _normalizer_query_epsilon);
 }
 
+inline WkvT *Wkv::UnPack(const ::flatbuffers::resolver_function_t *_resolver) const {
+  auto _o = std::unique_ptr<WkvT>(new WkvT());
+  UnPackTo(_o.get(), _resolver);
+  return _o.release();
+}
+
+inline void Wkv::UnPackTo(WkvT *_o, const ::flatbuffers::resolver_function_t *_resolver) const {
+  (void)_o;
+  (void)_resolver;
+}
+
+inline ::flatbuffers::Offset<Wkv> Wkv::Pack(::flatbuffers::FlatBufferBuilder &_fbb, const WkvT* _o, const ::flatbuffers::rehasher_function_t *_rehasher) {
+  return CreateWkv(_fbb, _o, _rehasher);
+}
+
+inline ::flatbuffers::Offset<Wkv> CreateWkv(::flatbuffers::FlatBufferBuilder &_fbb, const WkvT *_o, const ::flatbuffers::rehasher_function_t *_rehasher) {
+  (void)_rehasher;
+  (void)_o;
+  struct _VectorArgs { ::flatbuffers::FlatBufferBuilder *__fbb; const WkvT* __o; const ::flatbuffers::rehasher_function_t *__rehasher; } _va = { &_fbb, _o, _rehasher}; (void)_va;
+  return linnet::schema::CreateWkv(
+      _fbb);
+}
+
 inline OperatorT *Operator::UnPack(const ::flatbuffers::resolver_function_t *_resolver) const {
   auto _o = std::unique_ptr<OperatorT>(new OperatorT());
   UnPackTo(_o.get(), _resolver);
@@ -4329,6 +4436,10 @@ inline bool VerifyAttributes(::flatbuffers::Verifier &verifier, const void *obj,
       auto ptr = reinterpret_cast<const linnet::schema::FastWeight *>(obj);
       return verifier.VerifyTable(ptr);
     }
+    case Attributes::Wkv: {
+      auto ptr = reinterpret_cast<const linnet::schema::Wkv *>(obj);
+      return verifier.VerifyTable(ptr);
+    }
     default: return true;
   }
 }
@@ -4396,6 +4507,10 @@ inline void *AttributesUnion::UnPack(const void *obj, Attributes type, const ::f
       auto ptr = reinterpret_cast<const linnet::schema::FastWeight *>(obj);
       return ptr->UnPack(resolver);
     }
+    case Attributes::Wkv: {
+      auto ptr = reinterpret_cast<const linnet::schema::Wkv *>(obj);
+      return ptr->UnPack(resolver);
+    }
     default: return nullptr;
   }
 }
@@ -4451,6 +4566,10 @@ inline ::flatbuffers::Offset<void> AttributesUnion::Pack(::flatbuffers::FlatBuff
       auto ptr = reinterpret_cast<const linnet::schema::FastWeightT *>(value);
       return CreateFastWeight(_fbb, ptr, _rehasher).Union();
     }
+    case Attributes::Wkv: {
+      auto ptr = reinterpret_cast<const linnet::schema::WkvT *>(value);
+      return CreateWkv(_fbb, ptr, _rehasher).Union();
+    }
     default: return 0;
   }
 }
@@ -4503,6 +4622,10 @@ inline AttributesUnion::AttributesUnion(const AttributesUnion &u) : type(u.type)
     }
     case Attributes::FastWeight: {
       value = new linnet::schema::FastWeightT(*reinterpret_cast<linnet::schema::FastWeightT *>(u.value));
+      break;
+    }
+    case Attributes::Wkv: {
+      value = new linnet::schema::WkvT(*reinterpret_cast<linnet::schema::WkvT *>(u.value));
       break;
     }
     default:
@@ -4569,6 +4692,11 @@ inline void AttributesUnion::Reset() {
     }
     case Attributes::FastWeight: {
       auto ptr = reinterpret_cast<linnet::schema::FastWeightT *>(value);
+      delete ptr;
+      break;
+    }
+    case Attributes::Wkv: {
+      auto ptr = reinterpret_cast<linnet::schema::WkvT *>(value);
       delete ptr;
       break;
     }

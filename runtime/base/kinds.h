@@ -11,7 +11,7 @@ enum class DataType : uint8_t { f32, f16, bf16, int8, int4, int32, dynamic_int8,
 
 enum class Storage : uint8_t { weight, state, activation };
 enum class Activation : uint8_t { none, relu, squared_relu, silu, gelu, gelu_tanh, sigmoid, tanh };
-enum class NormKind : uint8_t { layer, rms, l2, l2_clamped };
+enum class NormKind : uint8_t { layer, rms, l2, l2_clamped, sum, softmax };
 enum class ElementwiseFunction : uint8_t {
   add,
   subtract,
@@ -31,9 +31,11 @@ enum class ElementwiseFunction : uint8_t {
   elu,
   multiply_silu,
   multiply_sigmoid,
+  minimum,
+  maximum,
 };
 enum class RotaryStyle : uint8_t { halves, interleaved };
-enum class DecayKind : uint8_t { none, per_head, per_key_channel };
+enum class DecayKind : uint8_t { none, per_head, per_key_channel, per_value_channel };
 enum class WriteRule : uint8_t { additive, delta, rank_one };
 enum class ReadOrder : uint8_t { after_write, before_write };
 enum class Squash : uint8_t { none, tanh };

@@ -16,6 +16,7 @@
 #include "runtime/ops/rotary.h"
 #include "runtime/ops/softmax_attention.h"
 #include "runtime/ops/token_shift.h"
+#include "runtime/ops/wkv.h"
 #include "runtime/ops/xnn_linear.h"
 #include "runtime/ops/xnn_quantize.h"
 
@@ -51,6 +52,7 @@ inline constexpr OperatorEntry operator_table[] = {
     entry<Rotary>("Rotary"),
     entry<SoftmaxAttention>("SoftmaxAttention"),
     entry<FastWeight>("FastWeight"),
+    entry<Wkv>("Wkv"),
 };
 static_assert(std::size(operator_table) == std::variant_size_v<OperatorAttributes>);
 

@@ -53,6 +53,18 @@ struct MultiplySigmoidOp {
     return hn::Mul(x, sigmoid(d, z));
   }
 };
+struct MinimumOp {
+  template <class D, class V>
+  HWY_INLINE V operator()(D, V x, V z) const {
+    return hn::IfThenElse(hn::IsNaN(x), x, hn::Min(x, z));
+  }
+};
+struct MaximumOp {
+  template <class D, class V>
+  HWY_INLINE V operator()(D, V x, V z) const {
+    return hn::IfThenElse(hn::IsNaN(x), x, hn::Max(x, z));
+  }
+};
 
 /// A binary function with the same second argument for every value.
 template <class Function>
@@ -112,6 +124,10 @@ HWY_INLINE void run_step(const ElementwiseStep& step, const float* x, const floa
       return binary<MultiplySiluOp>(x, operand, scalar, y, n);
     case ElementwiseFunction::multiply_sigmoid:
       return binary<MultiplySigmoidOp>(x, operand, scalar, y, n);
+    case ElementwiseFunction::minimum:
+      return binary<MinimumOp>(x, operand, scalar, y, n);
+    case ElementwiseFunction::maximum:
+      return binary<MaximumOp>(x, operand, scalar, y, n);
   }
 }
 

@@ -37,7 +37,7 @@ struct RowFactors {
   const float* query = nullptr;
   const float* key = nullptr;
   const float* write = nullptr;  ///< b; rank_one only
-  const float* decay = nullptr;  ///< one per row, or a single one
+  const float* decay = nullptr;  ///< one per row, or a single one; not per_value_channel
   const float* next = nullptr;   ///< c of the next token, if that is recalled already
 };
 
@@ -49,6 +49,7 @@ struct ColumnFactors {
   HWY_ALIGN float update[size] = {};      ///< u, which is written as k u^T
   HWY_ALIGN float read[size] = {};        ///< o = S^T q
   HWY_ALIGN float next[size] = {};        ///< S^T c of the next token
+  HWY_ALIGN float decay[size] = {};       ///< w; per_value_channel only
 };
 
 /// p += S^T c for the columns at s. Even and odd rows are summed apart: two vectors of columns then
@@ -105,19 +106,19 @@ HWY_INLINE void update_vector(ColumnVec q, ColumnVec k, ColumnVec b, ColumnVec w
 }
 
 template <class F, bool two>
-HWY_INLINE void update_row(const RowFactors& factors, size_t row, ColumnVec head_decay,
+HWY_INLINE void update_row(const RowFactors& factors, size_t row, ColumnVec w0, ColumnVec w1,
                            ColumnVec u0, ColumnVec u1, ColumnVec p0, ColumnVec p1,
                            float* HWY_RESTRICT s, ColumnVec& o0, ColumnVec& o1, ColumnVec& next0,
                            ColumnVec& next1) {
   const Columns d;
   const auto q = hn::Set(d, factors.query[row]);
   const auto k = hn::Set(d, factors.key[row]);
-  auto b = hn::Zero(d), c = hn::Zero(d), w = head_decay;
+  auto b = hn::Zero(d), c = hn::Zero(d);
   if constexpr (F::rank_one) b = hn::Set(d, factors.write[row]);
   if constexpr (F::recall_next) c = hn::Set(d, factors.next[row]);
-  if constexpr (F::decay == DecayKind::per_key_channel) w = hn::Set(d, factors.decay[row]);
-  update_vector<F>(q, k, b, w, c, u0, p0, s, o0, next0);
-  if constexpr (two) update_vector<F>(q, k, b, w, c, u1, p1, s + hn::Lanes(d), o1, next1);
+  if constexpr (F::decay == DecayKind::per_key_channel) w0 = w1 = hn::Set(d, factors.decay[row]);
+  update_vector<F>(q, k, b, w0, c, u0, p0, s, o0, next0);
+  if constexpr (two) update_vector<F>(q, k, b, w1, c, u1, p1, s + hn::Lanes(d), o1, next1);
 }
 
 /// Decays, corrects and writes the rows at s, and adds to the sums of `columns`.
@@ -129,18 +130,18 @@ HWY_NOINLINE void update(const RowFactors& row_factors, size_t rows, float* HWY_
   const RowFactors factors = row_factors;  // a copy, which the stores to S cannot change
   const auto u0 = hn::Load(d, columns.update), u1 = hn::Load(d, columns.update + lanes);
   const auto p0 = hn::Load(d, columns.correction), p1 = hn::Load(d, columns.correction + lanes);
-  auto w = hn::Zero(d);
-  if constexpr (F::decay == DecayKind::per_head) w = hn::Set(d, factors.decay[0]);
+  auto w0 = hn::Load(d, columns.decay), w1 = hn::Load(d, columns.decay + lanes);
+  if constexpr (F::decay == DecayKind::per_head) w0 = w1 = hn::Set(d, factors.decay[0]);
   auto o0 = hn::Load(d, columns.read), o1 = hn::Load(d, columns.read + lanes);
   auto next0 = hn::Load(d, columns.next), next1 = hn::Load(d, columns.next + lanes);
   auto odd_o0 = hn::Zero(d), odd_o1 = hn::Zero(d), odd_next0 = hn::Zero(d), odd_next1 = hn::Zero(d);
   size_t k = 0;
   for (; k + 2 <= rows; k += 2, s += 2 * stride) {
-    update_row<F, two>(factors, k, w, u0, u1, p0, p1, s, o0, o1, next0, next1);
-    update_row<F, two>(factors, k + 1, w, u0, u1, p0, p1, s + stride, odd_o0, odd_o1, odd_next0,
-                       odd_next1);
+    update_row<F, two>(factors, k, w0, w1, u0, u1, p0, p1, s, o0, o1, next0, next1);
+    update_row<F, two>(factors, k + 1, w0, w1, u0, u1, p0, p1, s + stride, odd_o0, odd_o1,
+                       odd_next0, odd_next1);
   }
-  if (k < rows) update_row<F, two>(factors, k, w, u0, u1, p0, p1, s, o0, o1, next0, next1);
+  if (k < rows) update_row<F, two>(factors, k, w0, w1, u0, u1, p0, p1, s, o0, o1, next0, next1);
   hn::Store(hn::Add(o0, odd_o0), d, columns.read);
   hn::Store(hn::Add(o1, odd_o1), d, columns.read + lanes);
   hn::Store(hn::Add(next0, odd_next0), d, columns.next);
@@ -173,6 +174,9 @@ UpdateFunction choose_update(const FastWeightHead& head, bool recall_next) {
       return update_with_decay<DecayKind::per_head, two>(rank_one, read_first, recall_next);
     case DecayKind::per_key_channel:
       return update_with_decay<DecayKind::per_key_channel, two>(rank_one, read_first, recall_next);
+    case DecayKind::per_value_channel:
+      return update_with_decay<DecayKind::per_value_channel, two>(rank_one, read_first,
+                                                                  recall_next);
   }
   return update_with_decay<DecayKind::none, two>(rank_one, read_first, recall_next);
 }

@@ -62,8 +62,8 @@ class ColumnBlock {
     return head_.rule == WriteRule::delta ? head_.key[t] : head_.correct[t];
   }
 
-  /// The correction is of S after the decay: by as much are c, where every channel has a decay of
-  /// its own, or the sum S^T c decayed instead, which comes to the same.
+  /// The correction is of S after the decay: by as much are c, where every key channel has a decay
+  /// of its own, or the sum S^T c decayed instead, which comes to the same.
   bool decays(DecayKind kind) const {
     return head_.decay_kind == kind && !head_.correct_before_decay;
   }
@@ -89,10 +89,13 @@ class ColumnBlock {
   /// p, and u = v, or beta (v - p) for the delta rule.
   void prepare(size_t t) {
     const Columns d;
-    const auto decay = hn::Set(d, decays(DecayKind::per_head) ? head_.decay[t][0] : 1.0f);
+    const bool per_value = head_.decay_kind == DecayKind::per_value_channel;
+    auto decay = hn::Set(d, decays(DecayKind::per_head) ? head_.decay[t][0] : 1.0f);
     const auto beta = hn::Set(d, head_.rule == WriteRule::delta ? head_.beta[t][0] : 1.0f);
     for (size_t i = 0; i < vectors; ++i) {
       const size_t c = i * hn::Lanes(d);
+      if (per_value) hn::Store(load(head_.decay[t], c), d, columns_.decay + c);
+      if (decays(DecayKind::per_value_channel)) decay = hn::Load(d, columns_.decay + c);
       const auto p = hn::Mul(decay, hn::Load(d, columns_.next + c));
       auto u = load(head_.value[t], c);
       if (head_.rule == WriteRule::delta) u = hn::Mul(beta, hn::Sub(u, p));
@@ -233,6 +236,7 @@ void fast_weight_normalizer(const FastWeightHead& head, float* z, float epsilon,
     float sum = 0;
     switch (head.decay_kind) {
       case DecayKind::none:
+      case DecayKind::per_value_channel:  // which has no normaliser: z has no value channels
         normalizer_step<DecayKind::none>(head, t, z, product, sum);
         break;
       case DecayKind::per_head:

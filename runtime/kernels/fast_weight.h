@@ -13,7 +13,9 @@ namespace linnet::kernels {
 ///
 ///     read == before_write:   o_t = scale S^T q_t + scale (q_t . (bonus * k_t)) v_t
 ///     correct_before_decay:   p = S^T c            c = k_t (delta) or a_t (rank_one)
-///     decay:                  S = diag(w_t) S      w_t: one number or one per key channel
+///     decay:                  S = diag(w_t) S      w_t: one number or one per key channel; per
+///     value
+///                             channel it is S = S diag(w_t)
 ///     else:                   p = S^T c
 ///     write, additive:        S = S + k_t v_t^T
 ///            delta:           S = S + k_t (beta_t (v_t - p))^T
@@ -26,13 +28,13 @@ struct FastWeightHead {
   size_t key_dim = 0;
   size_t value_dim = 0;
 
-  ConstRows query;    ///< [tokens, key_dim]
-  ConstRows key;      ///< [tokens, key_dim]
-  ConstRows value;    ///< [tokens, value_dim]
-  ConstRows decay;    ///< [tokens, 1] per head or [tokens, key_dim] per channel; stride 0: constant
-  ConstRows beta;     ///< [tokens, 1]; delta only
-  ConstRows correct;  ///< a: [tokens, key_dim]; rank_one only
-  ConstRows write;    ///< b: [tokens, key_dim]; rank_one only
+  ConstRows query;  ///< [tokens, key_dim]
+  ConstRows key;    ///< [tokens, key_dim]
+  ConstRows value;  ///< [tokens, value_dim]
+  ConstRows decay;  ///< [tokens, 1] per head, [tokens, key_dim] or [tokens, value_dim] per channel
+  ConstRows beta;   ///< [tokens, 1]; delta only. Stride 0, here as for decay: constant
+  ConstRows correct;                   ///< a: [tokens, key_dim]; rank_one only
+  ConstRows write;                     ///< b: [tokens, key_dim]; rank_one only
   const float* bonus = nullptr;        ///< [key_dim] or null; before_write only
   const float* read_factor = nullptr;  ///< [tokens] or null
   MutableRows state;                   ///< [key_dim, value_dim]

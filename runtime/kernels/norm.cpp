@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "runtime/kernels/targets.h"
 
@@ -10,9 +11,10 @@
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
+#include "runtime/kernels/math-inl.h"
+
 HWY_BEFORE_NAMESPACE();
 namespace linnet::kernels::HWY_NAMESPACE {
-namespace hn = hwy::HWY_NAMESPACE;
 
 HWY_INLINE float sum_of(const float* x, size_t n) {
   const hn::ScalableTag<float> d;
@@ -94,29 +96,57 @@ HWY_INLINE void apply(const Function& function, const float* x, const float* wei
   }
 }
 
-HWY_INLINE float reciprocal_norm(NormKind kind, float sum_of_squares, float width, float epsilon) {
+HWY_INLINE float maximum_of(const float* x, size_t n) {
+  const hn::ScalableTag<float> d;
+  const size_t lanes = hn::Lanes(d);
+  const auto lowest = hn::Set(d, std::numeric_limits<float>::lowest());
+  auto maximum = lowest;
+  size_t i = 0;
+  for (; i + lanes <= n; i += lanes) maximum = hn::Max(maximum, hn::LoadU(d, x + i));
+  if (i < n) maximum = hn::Max(maximum, hn::LoadNOr(lowest, d, x + i, n - i));
+  return hn::ReduceMax(d, maximum);
+}
+
+/// exp(x - maximum), which cannot overflow.
+struct ExpBelow {
+  float maximum;
+  template <class D, class V>
+  HWY_INLINE V operator()(D d, V x) const {
+    return exp_all(d, hn::Sub(x, hn::Set(d, maximum)));
+  }
+};
+
+/// What (x - mean) is multiplied by. The softmax norm's x is exp(x - maximum) here.
+HWY_INLINE float factor_of(NormKind kind, const float* x, size_t n, float mean, float epsilon) {
   switch (kind) {
     case NormKind::layer:
     case NormKind::rms:
-      return 1.0f / std::sqrt(sum_of_squares / width + epsilon);
+      return 1.0f / std::sqrt(sum_of_squares_of(x, n, mean) / static_cast<float>(n) + epsilon);
     case NormKind::l2:
-      return 1.0f / std::sqrt(sum_of_squares + epsilon);
+      return 1.0f / std::sqrt(sum_of_squares_of(x, n, 0.0f) + epsilon);
     case NormKind::l2_clamped:
-      return 1.0f / std::max(std::sqrt(sum_of_squares), epsilon);
+      return 1.0f / std::max(std::sqrt(sum_of_squares_of(x, n, 0.0f)), epsilon);
+    case NormKind::sum:
+      return 1.0f / (sum_of(x, n) + epsilon);
+    case NormKind::softmax:
+      return 1.0f / sum_of(x, n);
   }
   return 0.0f;
 }
 
 void norm(const NormArguments& a) {
-  const float width = static_cast<float>(a.width);
   for (size_t row = 0; row < a.rows; ++row) {
     for (size_t group = 0; group < a.groups; ++group) {
       const size_t first = group * a.width;
       const float* x = a.x[row] + first;
       float* y = a.y[row] + first;
-      const float mean = a.kind == NormKind::layer ? sum_of(x, a.width) / width : 0.0f;
-      const float factor =
-          reciprocal_norm(a.kind, sum_of_squares_of(x, a.width, mean), width, a.epsilon);
+      if (a.kind == NormKind::softmax) {
+        map(x, y, a.width, ExpBelow{maximum_of(x, a.width)});
+        x = y;
+      }
+      const float mean =
+          a.kind == NormKind::layer ? sum_of(x, a.width) / static_cast<float>(a.width) : 0.0f;
+      const float factor = factor_of(a.kind, x, a.width, mean, a.epsilon);
       const size_t shared = a.per_group ? first : 0;
       const float* weight = a.weight != nullptr ? a.weight + shared : x;
       const float* bias = a.bias != nullptr ? a.bias + shared : x;

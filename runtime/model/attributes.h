@@ -59,6 +59,7 @@ struct FastWeightAttributes {
   float normalizer_epsilon = 0;
   float normalizer_query_epsilon = 0;
 };
+struct WkvAttributes {};
 
 /// The alternative that is held says which operator it is; exec/operator_table.h has them in the
 /// same order.
@@ -66,6 +67,6 @@ using OperatorAttributes =
     std::variant<LinearAttributes, EmbeddingAttributes, QuantizeAttributes, LastRowsAttributes,
                  NormAttributes, ElementwiseAttributes, GroupSumAttributes, TokenShiftAttributes,
                  CausalConvAttributes, RotaryAttributes, SoftmaxAttentionAttributes,
-                 FastWeightAttributes>;
+                 FastWeightAttributes, WkvAttributes>;
 
 }  // namespace linnet

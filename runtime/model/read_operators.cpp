@@ -9,13 +9,13 @@ namespace {
 static_assert(static_cast<int>(schema::DataType::MAX) == static_cast<int>(DataType::dynamic_int16));
 static_assert(static_cast<int>(schema::Storage::MAX) == static_cast<int>(Storage::activation));
 static_assert(static_cast<int>(schema::Activation::MAX) == static_cast<int>(Activation::tanh));
-static_assert(static_cast<int>(schema::NormKind::MAX) == static_cast<int>(NormKind::l2_clamped));
+static_assert(static_cast<int>(schema::NormKind::MAX) == static_cast<int>(NormKind::softmax));
 static_assert(static_cast<int>(schema::ElementwiseFunction::MAX) ==
-              static_cast<int>(ElementwiseFunction::multiply_sigmoid));
+              static_cast<int>(ElementwiseFunction::maximum));
 static_assert(static_cast<int>(schema::RotaryStyle::MAX) ==
               static_cast<int>(RotaryStyle::interleaved));
 static_assert(static_cast<int>(schema::DecayKind::MAX) ==
-              static_cast<int>(DecayKind::per_key_channel));
+              static_cast<int>(DecayKind::per_value_channel));
 static_assert(static_cast<int>(schema::WriteRule::MAX) == static_cast<int>(WriteRule::rank_one));
 static_assert(static_cast<int>(schema::ReadOrder::MAX) ==
               static_cast<int>(ReadOrder::before_write));
@@ -116,6 +116,9 @@ bool read_attributes(const schema::Operator& from, OperatorAttributes* to) {
       return read(*from.attributes_as_SoftmaxAttention(), to);
     case schema::Attributes::FastWeight:
       return read(*from.attributes_as_FastWeight(), to);
+    case schema::Attributes::Wkv:
+      to->emplace<WkvAttributes>();
+      return true;
     case schema::Attributes::NONE:
       break;
   }

@@ -41,14 +41,28 @@ Status check_optional(const Site& site, bool is_wanted, Input input, const char*
                                       : site.fail("has an input that its write rule does not use");
 }
 
-Status check_decay(const Site& site, const FastWeightAttributes& attributes, size_t key_dim) {
-  const Tensor* tensor = site.input(decay);
-  if (attributes.decay == DecayKind::none) return check_optional(site, false, decay, "decay", 0);
-  const size_t columns =
-      attributes.decay == DecayKind::per_head ? attributes.heads : attributes.heads * key_dim;
-  if (tensor != nullptr && tensor->storage == Storage::weight)
-    return site.expect_weight(tensor, "decay", {columns});
-  return site.expect_activation(tensor, "decay", token_rows, columns);
+/// Of decays and write strengths: a row for every token, or one for all.
+Status check_factor(const Site& site, bool is_wanted, Input input, const char* role,
+                    size_t columns) {
+  const Tensor* tensor = site.input(input);
+  if (is_wanted && tensor != nullptr && tensor->storage == Storage::weight)
+    return site.expect_weight(tensor, role, {columns});
+  return check_optional(site, is_wanted, input, role, columns);
+}
+
+/// Numbers of the decay per head and token.
+size_t decay_columns(DecayKind kind, const HeadSizes& sizes) {
+  switch (kind) {
+    case DecayKind::none:
+      break;
+    case DecayKind::per_head:
+      return 1;
+    case DecayKind::per_key_channel:
+      return sizes.key_dim;
+    case DecayKind::per_value_channel:
+      return sizes.value_dim;
+  }
+  return 0;
 }
 
 Status check_states(const Site& site, const FastWeightAttributes& attributes,
@@ -57,6 +71,9 @@ Status check_states(const Site& site, const FastWeightAttributes& attributes,
   const Status status = site.expect_state(
       site.input(state), "state", {heads, Dimension(sizes.key_dim), Dimension(sizes.value_dim)});
   if (status.failed()) return status;
+  if (attributes.normalize && attributes.decay == DecayKind::per_value_channel) {
+    return site.fail("has a normalizer, which cannot decay per value channel");
+  }
   if (attributes.normalize) {
     return site.expect_state(site.input(normalizer), "normalizer state",
                              {heads, Dimension(sizes.key_dim)});
@@ -94,9 +111,12 @@ Status FastWeight::check(const Site& site) {
     status =
         site.expect_activation(site.input(value), "value", token_rows, heads * sizes.value_dim);
   }
-  if (!status.failed()) status = check_decay(site, attributes, sizes.key_dim);
+  if (!status.failed()) {
+    status = check_factor(site, attributes.decay != DecayKind::none, decay, "decay",
+                          heads * decay_columns(attributes.decay, sizes));
+  }
   if (!status.failed())
-    status = check_optional(site, attributes.rule == WriteRule::delta, beta, "beta", heads);
+    status = check_factor(site, attributes.rule == WriteRule::delta, beta, "beta", heads);
   if (!status.failed())
     status = check_optional(site, is_rank_one, correct, "a", heads * sizes.key_dim);
   if (!status.failed())
@@ -156,7 +176,7 @@ kernels::FastWeightHead FastWeight::head(size_t index, size_t tokens) const {
   move(head.query, key_head * all_.key_dim);
   move(head.key, key_head * all_.key_dim);
   move(head.value, index * all_.value_dim);
-  move(head.decay, index * (attributes_.decay == DecayKind::per_head ? 1 : all_.key_dim));
+  move(head.decay, index * decay_columns(attributes_.decay, {all_.key_dim, all_.value_dim}));
   move(head.beta, index);
   move(head.correct, index * all_.key_dim);
   move(head.write, index * all_.key_dim);

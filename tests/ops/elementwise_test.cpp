@@ -21,7 +21,8 @@ constexpr ElementwiseFunction all_functions[] = {
     ElementwiseFunction::relu,          ElementwiseFunction::square,
     ElementwiseFunction::gelu,          ElementwiseFunction::gelu_tanh,
     ElementwiseFunction::log_sigmoid,   ElementwiseFunction::elu,
-    ElementwiseFunction::multiply_silu, ElementwiseFunction::multiply_sigmoid};
+    ElementwiseFunction::multiply_silu, ElementwiseFunction::multiply_sigmoid,
+    ElementwiseFunction::minimum,       ElementwiseFunction::maximum};
 
 /// |a - b| relative to |b| or, below `floor`, to `floor`.
 double relative_error(double a, double b, double floor) {

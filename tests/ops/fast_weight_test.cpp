@@ -19,7 +19,8 @@ struct Rule {
 
 std::vector<Rule> all_rules() {
   std::vector<Rule> rules;
-  for (const auto decay : {DecayKind::none, DecayKind::per_head, DecayKind::per_key_channel}) {
+  for (const auto decay : {DecayKind::none, DecayKind::per_head, DecayKind::per_key_channel,
+                           DecayKind::per_value_channel}) {
     for (const auto rule : {WriteRule::additive, WriteRule::delta, WriteRule::rank_one}) {
       for (const auto read : {ReadOrder::after_write, ReadOrder::before_write}) {
         for (const auto squash : {Squash::none, Squash::tanh}) {
@@ -32,6 +33,11 @@ std::vector<Rule> all_rules() {
   return rules;
 }
 
+size_t decay_width(DecayKind kind, size_t key_dim, size_t value_dim) {
+  if (kind == DecayKind::per_head) return 1;
+  return kind == DecayKind::per_value_channel ? value_dim : key_dim;
+}
+
 /// Inputs as real models make them: keys of length one, decays just below one, so that the state
 /// neither vanishes nor grows.
 struct Case {
@@ -40,7 +46,7 @@ struct Case {
         query(tokens, key_dim),
         key(tokens, key_dim),
         value(tokens, value_dim),
-        decay(tokens, with.decay == DecayKind::per_head ? 1 : key_dim),
+        decay(tokens, decay_width(with.decay, key_dim, value_dim)),
         beta(tokens, 1),
         correct(tokens, key_dim),
         write(tokens, key_dim),
@@ -178,17 +184,19 @@ TEST_CASE("fast weight: a chunk leaves the same bits as its tokens one by one") 
 }
 
 TEST_CASE("fast weight: blocks of columns in any split leave the same bits") {
-  const Rule rule = {DecayKind::per_key_channel, WriteRule::rank_one};
   for_each_target([&] {
-    for (const size_t tokens : {1, 4}) {
-      Case whole(rule, tokens, 24, 35);
-      kernels::fast_weight(whole.head(), 0, 35);
-      for (size_t cut = 0; cut <= 35; ++cut) {
-        Case split(rule, tokens, 24, 35);
-        kernels::fast_weight(split.head(), cut, 35 - cut);
-        kernels::fast_weight(split.head(), 0, cut);
-        check_same(whole, split);
-        CHECK(split.guards_intact());
+    for (const auto kind : {DecayKind::per_key_channel, DecayKind::per_value_channel}) {
+      const Rule rule = {kind, WriteRule::rank_one};
+      for (const size_t tokens : {1, 4}) {
+        Case whole(rule, tokens, 24, 35);
+        kernels::fast_weight(whole.head(), 0, 35);
+        for (size_t cut = 0; cut <= 35; ++cut) {
+          Case split(rule, tokens, 24, 35);
+          kernels::fast_weight(split.head(), cut, 35 - cut);
+          kernels::fast_weight(split.head(), 0, cut);
+          check_same(whole, split);
+          CHECK(split.guards_intact());
+        }
       }
     }
     const size_t block = kernels::fast_weight_block();
@@ -199,7 +207,8 @@ TEST_CASE("fast weight: blocks of columns in any split leave the same bits") {
 
 TEST_CASE("fast weight: a constant decay may be one row for all tokens") {
   for_each_target([] {
-    for (const auto kind : {DecayKind::per_head, DecayKind::per_key_channel}) {
+    for (const auto kind :
+         {DecayKind::per_head, DecayKind::per_key_channel, DecayKind::per_value_channel}) {
       Case repeated({kind, WriteRule::additive}, 6, 20, 20);
       Case constant({kind, WriteRule::additive}, 6, 20, 20);
       for (size_t t = 1; t < 6; ++t) {

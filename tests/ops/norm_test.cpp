@@ -47,7 +47,7 @@ void check_norm(NormKind kind, size_t groups, size_t width, const Options& optio
 }
 
 constexpr NormKind all_kinds[] = {NormKind::layer, NormKind::rms, NormKind::l2,
-                                  NormKind::l2_clamped};
+                                  NormKind::l2_clamped, NormKind::softmax};
 
 }  // namespace
 
@@ -62,6 +62,33 @@ TEST_CASE("norm: every kind at every width, with and without weight and bias") {
       }
       check_norm(kind, 1, 1027, {.weight = true, .bias = true});
     }
+  });
+}
+
+TEST_CASE("norm: by the sum, of values whose sum is not near zero") {
+  for_each_target([] {
+    for (const size_t n : lengths()) {
+      check_norm(NormKind::sum, 1, n, {.offset = 8.0f});
+      check_norm(NormKind::sum, 3, n, {.weight = true, .bias = true, .offset = 8.0f});
+    }
+  });
+}
+
+TEST_CASE("norm: softmax of large numbers neither overflows nor loses their differences") {
+  for_each_target([] {
+    TestRows x(2, 19), y(2, 19), expected(2, 19);
+    std::mt19937 random(6);
+    x.fill(random, 2.0f);
+    kernels::NormArguments arguments = {2, 1, 19, x.in(), expected.out()};
+    arguments.kind = NormKind::softmax;
+    reference::norm(arguments);
+    for (size_t r = 0; r < 2; ++r) {
+      for (size_t c = 0; c < 19; ++c) x.at(r, c) += 1000.0f;
+    }
+    arguments.y = y.out();
+    kernels::norm(arguments);
+    // A number near 1000 is itself rounded to 3e-5.
+    CHECK(largest_difference(y, expected) < 1e-4);
   });
 }
 
@@ -85,7 +112,8 @@ TEST_CASE("norm: rows of zeros stay finite") {
       arguments.kind = kind;
       arguments.epsilon = 1e-6f;
       kernels::norm(arguments);
-      for (size_t i = 0; i < 20; ++i) CHECK(x.at(0, i) == 0.0f);
+      const float expected = kind == NormKind::softmax ? 1.0f / 20 : 0.0f;
+      for (size_t i = 0; i < 20; ++i) CHECK(x.at(0, i) == doctest::Approx(expected));
     }
   });
 }

@@ -25,7 +25,8 @@ struct Matrix {
   }
 };
 
-double decay(const FastWeightHead& head, size_t t, size_t k) {
+/// Of S[k, j]; the normaliser has no value channels and takes j = 0.
+double decay(const FastWeightHead& head, size_t t, size_t k, size_t j = 0) {
   switch (head.decay_kind) {
     case DecayKind::none:
       return 1;
@@ -33,6 +34,8 @@ double decay(const FastWeightHead& head, size_t t, size_t k) {
       return head.decay[t][0];
     case DecayKind::per_key_channel:
       return head.decay[t][k];
+    case DecayKind::per_value_channel:
+      return head.decay[t][j];
   }
   return NAN;
 }
@@ -86,7 +89,7 @@ void step(const FastWeightHead& head, size_t t, Matrix& s) {
   std::vector<double> p;
   if (head.correct_before_decay) p = correction(head, t, s);
   for (size_t k = 0; k < head.key_dim; ++k) {
-    for (size_t j = 0; j < head.value_dim; ++j) s.at(k, j) *= decay(head, t, k);
+    for (size_t j = 0; j < head.value_dim; ++j) s.at(k, j) *= decay(head, t, k, j);
   }
   if (!head.correct_before_decay) p = correction(head, t, s);
   write(head, t, p, s);

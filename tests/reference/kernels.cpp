@@ -81,6 +81,10 @@ double apply(ElementwiseFunction function, double x, double operand) {
       return x * operand * sigmoid(operand);
     case ElementwiseFunction::multiply_sigmoid:
       return x * sigmoid(operand);
+    case ElementwiseFunction::minimum:
+      return std::min<double>(x, operand);
+    case ElementwiseFunction::maximum:
+      return std::max<double>(x, operand);
   }
   return NAN;
 }
@@ -109,12 +113,31 @@ void group_sum(size_t rows, size_t groups, size_t width, ConstRows x, MutableRow
   }
 }
 
+void softmax(const kernels::NormArguments& a, size_t row, size_t group) {
+  const float* x = a.x[row] + group * a.width;
+  double sum = 0;
+  for (size_t c = 0; c < a.width; ++c) sum += std::exp(static_cast<double>(x[c]));
+  for (size_t c = 0; c < a.width; ++c) {
+    const size_t parameter = (a.per_group ? group * a.width : 0) + c;
+    double value = std::exp(static_cast<double>(x[c])) / sum;
+    if (a.weight != nullptr) value *= a.weight[parameter];
+    if (a.bias != nullptr) value += a.bias[parameter];
+    a.y[row][group * a.width + c] = static_cast<float>(value);
+  }
+}
+
 void norm(const kernels::NormArguments& a) {
   const auto width = static_cast<double>(a.width);
   for (size_t r = 0; r < a.rows; ++r) {
     for (size_t g = 0; g < a.groups; ++g) {
+      if (a.kind == NormKind::softmax) {
+        softmax(a, r, g);
+        continue;
+      }
       const float* x = a.x[r] + g * a.width;
       double mean = 0;
+      double sum = 0;
+      for (size_t c = 0; c < a.width; ++c) sum += x[c];
       if (a.kind == NormKind::layer) {
         for (size_t c = 0; c < a.width; ++c) mean += x[c] / width;
       }
@@ -132,6 +155,11 @@ void norm(const kernels::NormArguments& a) {
           break;
         case NormKind::l2_clamped:
           divisor = std::max(std::sqrt(squares), epsilon);
+          break;
+        case NormKind::sum:
+          divisor = sum + epsilon;
+          break;
+        case NormKind::softmax:
           break;
       }
       const size_t shared = a.per_group ? g * a.width : 0;
@@ -172,6 +200,26 @@ void causal_conv(const kernels::CausalConvArguments& a, size_t width) {
       a.y[t][c] = static_cast<float>(activate(a.activation, sum));
     }
     for (size_t j = 0; j < past; ++j) a.tail[j][c] = stream[a.tokens + j];
+  }
+}
+
+void wkv(const kernels::WkvArguments& a, size_t width) {
+  for (size_t c = 0; c < width; ++c) {
+    double values = a.state[0][c] * std::exp(static_cast<double>(a.state[2][c]));
+    double weights = a.state[1][c] * std::exp(static_cast<double>(a.state[2][c]));
+    for (size_t t = 0; t < a.tokens; ++t) {
+      const double k = a.key[t][c];
+      const double v = a.value[t][c];
+      const double now = std::exp(a.bonus[c] + k);
+      a.output[t][c] = static_cast<float>((values + now * v) / (weights + now));
+      const double faded = std::exp(static_cast<double>(a.decay[c]));
+      values = faded * values + std::exp(k) * v;
+      weights = faded * weights + std::exp(k);
+    }
+    // The unit is free to choose; this one leaves nothing to compare but its products.
+    a.state[0][c] = static_cast<float>(values);
+    a.state[1][c] = static_cast<float>(weights);
+    a.state[2][c] = 0;
   }
 }
 

@@ -11,6 +11,7 @@
 #include "runtime/kernels/rotary.h"
 #include "runtime/kernels/softmax_attention.h"
 #include "runtime/kernels/time_mix.h"
+#include "runtime/kernels/wkv.h"
 
 // Plain forms of the kernels in runtime/kernels: loops that follow the formulas to the letter, in
 // double precision, with no thought of speed. They take the same arguments, so that a test runs
@@ -27,6 +28,9 @@ void group_sum(size_t rows, size_t groups, size_t width, kernels::ConstRows x,
 void norm(const kernels::NormArguments& arguments);
 void token_shift(const kernels::TokenShiftArguments& arguments, size_t width);
 void causal_conv(const kernels::CausalConvArguments& arguments, size_t width);
+/// Without the running maximum: for small keys, in double precision. Leaves the state in units
+/// of 1.
+void wkv(const kernels::WkvArguments& arguments, size_t width);
 void rotary_table(uint64_t position, size_t tokens, const float* frequencies, size_t pairs,
                   float scale, float* cosines, float* sines);
 void rotary(const kernels::RotaryArguments& arguments);

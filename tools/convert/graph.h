@@ -99,9 +99,10 @@ struct FastWeight {
   float normalizer_epsilon = 0;
   float normalizer_query_epsilon = 0;
 };
+struct Wkv {};
 
 using Attributes = std::variant<Linear, Embedding, Quantize, LastRows, Norm, Elementwise, GroupSum,
-                                TokenShift, CausalConv, Rotary, SoftmaxAttention, FastWeight>;
+                                TokenShift, CausalConv, Rotary, SoftmaxAttention, FastWeight, Wkv>;
 
 struct Operator {
   std::string name;

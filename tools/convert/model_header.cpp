@@ -74,6 +74,7 @@ struct AttributesWriter {
                                     a.normalizer_epsilon, a.normalizer_query_epsilon)
         .Union();
   }
+  Offset<void> operator()(const Wkv&) { return schema::CreateWkv(out).Union(); }
 };
 
 /// The union's tag for each alternative of the variant, in its order.
@@ -88,7 +89,8 @@ constexpr schema::Attributes kTags[] = {schema::Attributes::Linear,
                                         schema::Attributes::CausalConv,
                                         schema::Attributes::Rotary,
                                         schema::Attributes::SoftmaxAttention,
-                                        schema::Attributes::FastWeight};
+                                        schema::Attributes::FastWeight,
+                                        schema::Attributes::Wkv};
 static_assert(std::size(kTags) == std::variant_size_v<Attributes>);
 
 Offset<schema::Tensor> write_tensor(FlatBufferBuilder& out, const Tensor& tensor,

@@ -38,12 +38,18 @@ std::string activation_text(schema::Activation activation) {
   return std::string(" ") + schema::EnumNameActivation(activation);
 }
 
+/// Whether a function without an operand reads the step's scalar.
+bool takes_scalar(schema::ElementwiseFunction function) {
+  return function <= schema::ElementwiseFunction::multiply ||
+         function == schema::ElementwiseFunction::minimum ||
+         function == schema::ElementwiseFunction::maximum;
+}
+
 std::string elementwise_text(const schema::Elementwise& elementwise) {
   std::string result;
   for (const auto* step : *elementwise.steps()) {
     result += std::string(" ") + schema::EnumNameElementwiseFunction(step->function());
-    const bool binary = step->function() <= schema::ElementwiseFunction::multiply;
-    if (binary && step->operand() < 0) {
+    if (takes_scalar(step->function()) && step->operand() < 0) {
       result += text(" %.4g", static_cast<double>(step->scalar()));
     }
   }
