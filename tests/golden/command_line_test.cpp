@@ -357,6 +357,8 @@ TEST_CASE("the architectures that can be converted are listed") {
   REQUIRE_SUCCESS(finished);
   CHECK(contains(finished.output, "qwen3_5"));
   CHECK(contains(finished.output, "rwkv7"));
+  CHECK(contains(finished.output, "decay per key channel"));
+  CHECK(contains(finished.output, "tested with ref/fla_gla"));
 }
 
 }  // namespace linnet::test

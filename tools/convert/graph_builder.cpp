@@ -161,12 +161,14 @@ std::vector<Value> GraphBuilder::token_shift(const std::string& name, Value x,
 }
 
 Value GraphBuilder::causal_conv(const std::string& name, Value x, const Weight& kernel,
-                                schema::Activation activation) {
+                                schema::Activation activation, const std::optional<Weight>& bias) {
   const Value weight_value = weight(name + ".weight", kernel, WeightRole::convolution);
   require_width(name, weight_value, width(x));
+  const Value bias_value = optional_weight(name + ".bias", bias);
+  if (bias) require_width(name + ".bias", bias_value, width(x));
   const Value tail = state(name + ".tail", {kernel.size(0) - 1, width(x)});
   return add_operator(name, CausalConv{activation},
-                      {x.tensor, weight_value.tensor, -1, tail.tensor}, shape(x));
+                      {x.tensor, weight_value.tensor, bias_value.tensor, tail.tensor}, shape(x));
 }
 
 Value GraphBuilder::rotary(const std::string& name, Value x, Value frequencies,
@@ -184,13 +186,24 @@ Value GraphBuilder::softmax_attention(const std::string& name, const AttentionIn
   require_width(name + ".query", in.query, int64_t{heads} * in.head_dim);
   require_width(name + ".key", in.key, int64_t{key_value_heads} * in.head_dim);
   require_width(name + ".value", in.value, int64_t{key_value_heads} * in.value_dim);
-  if (graph_.symbols.size() < 3) graph_.symbols.emplace_back("C");
-  const Value keys = state(name + ".keys", {kContext, width(in.key)});
-  const Value values = state(name + ".values", {kContext, width(in.value)});
+  if (in.window == 0 && graph_.symbols.size() < 3) graph_.symbols.emplace_back("C");
+  const int32_t seen = in.window == 0 ? kContext : in.window;
+  const Value keys = state(name + ".keys", {seen, width(in.key)});
+  const Value values = state(name + ".values", {seen, width(in.value)});
   return add_operator(name, attributes,
                       {in.query.tensor, in.key.tensor, in.value.tensor, keys.tensor, values.tensor},
                       {kTokens, heads * in.value_dim});
 }
+
+namespace {
+
+/// Numbers of the decay per head.
+int32_t decay_width(schema::DecayKind kind, const FastWeightInputs& in) {
+  if (kind == schema::DecayKind::per_key_channel) return in.key_dim;
+  return kind == schema::DecayKind::per_value_channel ? in.value_dim : 1;
+}
+
+}  // namespace
 
 Value GraphBuilder::fast_weight(const std::string& name, const FastWeightInputs& in,
                                 const FastWeight& attributes) {
@@ -203,8 +216,7 @@ Value GraphBuilder::fast_weight(const std::string& name, const FastWeightInputs&
   check("key", in.key, int64_t{key_heads} * in.key_dim);
   check("value", in.value, int64_t{heads} * in.value_dim);
   check("beta", in.beta, heads);
-  check("decay", in.decay,
-        attributes.decay == schema::DecayKind::per_head ? heads : int64_t{heads} * in.key_dim);
+  check("decay", in.decay, int64_t{heads} * decay_width(attributes.decay, in));
   for (Value vector : {in.correct, in.write, in.bonus}) {
     check("vector", vector, int64_t{heads} * in.key_dim);
   }
@@ -215,6 +227,18 @@ Value GraphBuilder::fast_weight(const std::string& name, const FastWeightInputs&
       {in.query.tensor, in.key.tensor, in.value.tensor, in.decay.tensor, in.beta.tensor,
        in.correct.tensor, in.write.tensor, in.bonus.tensor, memory.tensor, keys.tensor},
       {kTokens, heads * in.value_dim});
+}
+
+Value GraphBuilder::wkv(const std::string& name, Value key, Value value, const Weight& decay,
+                        const Weight& bonus) {
+  constexpr int32_t kSums = 3;  // of values, of weights, and the unit of both
+  const Value decay_value = weight(name + ".decay", decay);
+  const Value bonus_value = weight(name + ".bonus", bonus);
+  for (Value vector : {value, decay_value, bonus_value}) require_width(name, vector, width(key));
+  const Value sums = state(name + ".sums", {kSums, width(key)});
+  return add_operator(
+      name, Wkv{}, {key.tensor, value.tensor, decay_value.tensor, bonus_value.tensor, sums.tensor},
+      shape(key));
 }
 
 void GraphBuilder::require_operand(const std::string& name, Value x, Value operand) const {

@@ -34,6 +34,7 @@ struct FastWeightInputs {
 struct AttentionInputs {
   Value query, key, value;
   int32_t head_dim = 0, value_dim = 0;
+  int32_t window = 0;  ///< tokens that are seen, the current one among them; 0: the context
 };
 
 /// An elementwise operator in the making: acc = x, then step after step, then end().
@@ -48,9 +49,18 @@ class ElementwiseChain {
   ElementwiseChain& multiply(float y) { return step(Function::multiply, y); }
   ElementwiseChain& multiply_silu(Value y) { return step(Function::multiply_silu, y); }
   ElementwiseChain& multiply_sigmoid(Value y) { return step(Function::multiply_sigmoid, y); }
+  ElementwiseChain& minimum(float y) { return step(Function::minimum, y); }
+  ElementwiseChain& maximum(float y) { return step(Function::maximum, y); }
   ElementwiseChain& negate() { return step(Function::negate, 0); }
   ElementwiseChain& exp() { return step(Function::exp, 0); }
   ElementwiseChain& softplus() { return step(Function::softplus, 0); }
+  ElementwiseChain& sigmoid() { return step(Function::sigmoid, 0); }
+  ElementwiseChain& log_sigmoid() { return step(Function::log_sigmoid, 0); }
+  ElementwiseChain& silu() { return step(Function::silu, 0); }
+  ElementwiseChain& gelu_tanh() { return step(Function::gelu_tanh, 0); }
+  ElementwiseChain& relu() { return step(Function::relu, 0); }
+  ElementwiseChain& square() { return step(Function::square, 0); }
+  ElementwiseChain& elu() { return step(Function::elu, 0); }
 
   /// Adds the operator to the graph.
   Value end();
@@ -115,17 +125,19 @@ class GraphBuilder {
                                  const std::vector<std::string>& outputs,
                                  const std::vector<Weight>& mixes);
 
-  /// `kernel` is [kernel, width]. Makes its own state.
+  /// `kernel` is [kernel, width], `bias` [width]. Makes its own state.
   Value causal_conv(const std::string& name, Value x, const Weight& kernel,
-                    schema::Activation activation);
+                    schema::Activation activation, const std::optional<Weight>& bias = {});
 
   Value rotary(const std::string& name, Value x, Value frequencies, const Rotary& attributes);
 
-  /// Both make their own states.
+  /// All three make their own states.
   Value softmax_attention(const std::string& name, const AttentionInputs& inputs,
                           const SoftmaxAttention& attributes);
   Value fast_weight(const std::string& name, const FastWeightInputs& inputs,
                     const FastWeight& attributes);
+  Value wkv(const std::string& name, Value key, Value value, const Weight& decay,
+            const Weight& bonus);
 
   int32_t width(Value value) const;
 

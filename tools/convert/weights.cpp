@@ -157,7 +157,7 @@ Weight row(Weight weight, int32_t index) {
   return {shape, std::move(rows)};
 }
 
-Weight permuted_rows(Weight weight, std::function<uint64_t(uint64_t)> source) {
+Weight selected_rows(Weight weight, int32_t row_count, std::function<uint64_t(uint64_t)> source) {
   const uint64_t width = row_values(weight.shape);
   auto rows = [inner = std::move(weight.rows), source = std::move(source), width](
                   uint64_t first, uint64_t count, std::span<float> out) {
@@ -170,7 +170,73 @@ Weight permuted_rows(Weight weight, std::function<uint64_t(uint64_t)> source) {
       done += run;
     }
   };
+  weight.shape[0] = row_count;
   return {std::move(weight.shape), std::move(rows)};
+}
+
+Weight permuted_rows(Weight weight, std::function<uint64_t(uint64_t)> source) {
+  const int32_t rows = weight.size(0);
+  return selected_rows(std::move(weight), rows, std::move(source));
+}
+
+Weight row_range(Weight weight, int32_t first, int32_t count) {
+  return selected_rows(std::move(weight), count,
+                       [first](uint64_t row) { return static_cast<uint64_t>(first) + row; });
+}
+
+Weight repeated_heads(Weight weight, int32_t heads, int32_t times) {
+  const int32_t rows = weight.size(0);
+  const auto head = static_cast<uint64_t>(rows / heads);
+  return selected_rows(std::move(weight), rows * times,
+                       [head, times = static_cast<uint64_t>(times)](uint64_t row) {
+                         return row / head / times * head + row % head;
+                       });
+}
+
+Weight composed_heads(Weight outer, Weight inner, int32_t heads) {
+  const Shape shape = {heads * outer.size(0), inner.size(1)};
+  const auto outer_rows = static_cast<uint64_t>(outer.size(0));
+  const auto inner_rows = static_cast<uint64_t>(outer.size(1));
+  const auto width = static_cast<uint64_t>(inner.size(1));
+  auto rows = [=, outer = std::move(outer), inner = std::move(inner)](
+                  uint64_t first, uint64_t count, std::span<float> out) {
+    std::vector<float> factors(inner_rows), head(inner_rows * width);
+    std::vector<double> sums(width);
+    for (uint64_t i = 0; i < count; ++i) {
+      const uint64_t index = (first + i) / outer_rows;
+      if (i == 0 || (first + i) % outer_rows == 0) inner.rows(index * inner_rows, inner_rows, head);
+      outer.rows((first + i) % outer_rows, 1, factors);
+      std::fill(sums.begin(), sums.end(), 0.0);
+      for (uint64_t k = 0; k < inner_rows; ++k) {
+        const double factor = factors[k];
+        for (uint64_t c = 0; c < width; ++c) sums[c] += factor * head[k * width + c];
+      }
+      std::copy(sums.begin(), sums.end(), out.begin() + static_cast<ptrdiff_t>(i * width));
+    }
+  };
+  return {shape, std::move(rows)};
+}
+
+Weight block_diagonal(Weight block, int32_t times) {
+  const Shape shape = {times * block.size(0), times * block.size(1)};
+  const auto height = static_cast<uint64_t>(block.size(0));
+  const auto width = static_cast<uint64_t>(block.size(1));
+  auto rows = [block = std::move(block), height, width, times](uint64_t first, uint64_t count,
+                                                               std::span<float> out) {
+    const uint64_t stride = width * static_cast<uint64_t>(times);
+    std::fill(out.begin(), out.end(), 0.0f);
+    for (uint64_t i = 0; i < count; ++i) {
+      const uint64_t row = first + i;
+      block.rows(row % height, 1, out.subspan(i * stride + row / height * width, width));
+    }
+  };
+  return {shape, std::move(rows)};
+}
+
+Weight tiled(Weight vector, int32_t times) {
+  const int32_t size = vector.size(0);
+  return selected_rows(std::move(vector), size * times,
+                       [size](uint64_t row) { return row % static_cast<uint64_t>(size); });
 }
 
 }  // namespace linnet::convert

@@ -65,7 +65,25 @@ Weight transposed(Weight weight);
 /// Row `index` of a matrix, as a vector.
 Weight row(Weight weight, int32_t index);
 
+/// `rows` rows, of which row i is row source(i) of the weight.
+Weight selected_rows(Weight weight, int32_t rows, std::function<uint64_t(uint64_t)> source);
+
 /// Row i is row source(i) of the weight.
 Weight permuted_rows(Weight weight, std::function<uint64_t(uint64_t)> source);
+
+/// Rows [first, first + count).
+Weight row_range(Weight weight, int32_t first, int32_t count);
+
+/// Every head's rows, one after another, `times` times: a key head for each of its query heads.
+Weight repeated_heads(Weight weight, int32_t heads, int32_t times);
+
+/// [heads * a, c], the matrix `outer` [a, b] times every head's rows of `inner` [heads * b, c].
+Weight composed_heads(Weight outer, Weight inner, int32_t heads);
+
+/// [times * a, times * b] of a square or other matrix [a, b]: the same block for every head.
+Weight block_diagonal(Weight block, int32_t times);
+
+/// The vector `times` times, one after another.
+Weight tiled(Weight vector, int32_t times);
 
 }  // namespace linnet::convert

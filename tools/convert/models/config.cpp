@@ -1,6 +1,7 @@
 #include "tools/convert/models/config.h"
 
 #include <algorithm>
+#include <limits>
 #include <stdexcept>
 #include <utility>
 
@@ -113,6 +114,40 @@ std::vector<int32_t> Config::sizes(const std::string& key) const {
     values.push_back(value.get<int32_t>());
   }
   return values;
+}
+
+std::vector<int32_t> Config::indices(const std::string& key, int32_t end) const {
+  const std::string expected = "a list of whole numbers from 0 to " + std::to_string(end - 1);
+  std::vector<int32_t> values;
+  const nlohmann::json& list = get(key, expected);
+  if (!list.is_array()) fail(key, expected);
+  for (const nlohmann::json& value : list) {
+    const bool is_zero = value.is_number_integer() && value == 0;
+    if (!is_zero && (!is_size(value) || value.get<int32_t>() >= end)) fail(key, expected);
+    values.push_back(value.get<int32_t>());
+  }
+  return values;
+}
+
+std::vector<double> Config::numbers(const std::string& key) const {
+  std::vector<double> values;
+  const nlohmann::json& list = get(key, "a list of numbers");
+  if (!list.is_array()) fail(key, "a list of numbers");
+  for (const nlohmann::json& value : list) {
+    const bool is_infinity = value.is_object() && value.value("__float__", "") == "Infinity";
+    if (!is_infinity && !value.is_number()) fail(key, "a list of numbers");
+    values.push_back(is_infinity ? std::numeric_limits<double>::infinity() : value.get<double>());
+  }
+  return values;
+}
+
+std::vector<Config> Config::objects(const std::string& key) const {
+  const nlohmann::json* value = find(key);
+  if (value == nullptr) return {};
+  if (!value->is_array()) return {object(key)};
+  std::vector<Config> list;
+  for (const nlohmann::json& item : *value) list.emplace_back(item, where_ + ": " + key);
+  return list;
 }
 
 Config Config::object(const std::string& key) const {

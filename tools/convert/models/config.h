@@ -26,9 +26,17 @@ class Config {
   std::string text(const std::string& key, const std::string& fallback) const;
   std::vector<std::string> texts(const std::string& key) const;
   std::vector<int32_t> sizes(const std::string& key) const;
+  /// Numbers of layers and such: whole, from 0 to below `end`.
+  std::vector<int32_t> indices(const std::string& key, int32_t end) const;
+  /// Knows the infinity that JSON has no word for: {"__float__": "Infinity"}, as transformers saves
+  /// it.
+  std::vector<double> numbers(const std::string& key) const;
 
   /// The object at `key`; an empty one if absent.
   Config object(const std::string& key) const;
+
+  /// The objects at `key`: a list of them, a single one or, if absent, none.
+  std::vector<Config> objects(const std::string& key) const;
 
   /// Throws unless `key` is absent or one of `accepted`.
   void require_one_of(const std::string& key, const std::vector<std::string>& accepted) const;
