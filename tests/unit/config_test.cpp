@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include <limits>
+
 #include "tests/unit/temp_folder.h"
 
 namespace linnet::convert {
@@ -23,6 +25,28 @@ TEST_CASE("entries are read with defaults, and null counts as absent") {
   CHECK(c.object("inner").size("size") == 5);
   CHECK(c.object("absent").size("size", 6) == 6);
   CHECK_FALSE(c.has("none"));
+}
+
+TEST_CASE("lists of numbers know infinity, and lists of indices their end") {
+  const Config c = config(R"({"limits": [0.5, {"__float__": "Infinity"}], "layers": [0, 3]})");
+  CHECK(c.numbers("limits") == std::vector<double>{0.5, std::numeric_limits<double>::infinity()});
+  CHECK(c.indices("layers", 4) == std::vector<int32_t>{0, 3});
+  CHECK_FAILS_WITH(c.indices("layers", 3), "a list of whole numbers from 0 to 2, found [0,3]");
+  for (const char* bad : {R"({"n": 1})", R"({"n": ["a"]})", R"({"n": [{"__float__": 1}]})",
+                          R"({"n": [{}]})", R"({"n": [-1]})", "{}"}) {
+    CHECK_FAILS_WITH(config(bad).indices("n", 9), "'n' should be a list of whole numbers");
+  }
+  for (const char* bad :
+       {R"({"n": 1})", R"({"n": ["a"]})", R"({"n": [{"__float__": 1}]})", R"({"n": [{}]})", "{}"}) {
+    CHECK_FAILS_WITH(config(bad).numbers("n"), "'n' should be a list of numbers");
+  }
+}
+
+TEST_CASE("objects may be in a list, alone, or absent") {
+  CHECK(config(R"({"n": [{"a": 1}, {"a": 2}]})").objects("n").at(1).size("a") == 2);
+  CHECK(config(R"({"n": {"a": 3}})").objects("n").at(0).size("a") == 3);
+  CHECK(config(R"({"n": null})").objects("n").empty());
+  CHECK_FAILS_WITH(config(R"({"n": [4]})").objects("n"), "n: should be a JSON object");
 }
 
 TEST_CASE("an entry of the wrong kind is named, with what was found") {

@@ -81,10 +81,11 @@ void check_fails(const std::string& checkpoint, const std::string& part,
 }
 
 TEST_CASE("the golden checkpoints convert") {
-  const std::pair<const char*, const char*> cases[] = {{"hf/qwen3_5_text", "qwen3_5"},
-                                                       {"hf/qwen3_5_nested", "qwen3_5"},
-                                                       {"ref/rwkv7_pth", "rwkv7"},
-                                                       {"ref/fla_rwkv7", "rwkv7"}};
+  const std::pair<const char*, const char*> cases[] = {
+      {"hf/qwen3_5_text", "qwen3_5"}, {"hf/qwen3_5_nested", "qwen3_5"}, {"ref/rwkv7_pth", "rwkv7"},
+      {"ref/fla_rwkv7", "rwkv7"},     {"ref/rwkv4_pth", "rwkv4"},       {"ref/rwkv5_pth", "rwkv5"},
+      {"ref/rwkv6_pth", "rwkv6"},     {"ref/fla_gsa", "gsa"},           {"hf/rwkv", "rwkv4"},
+      {"hf/mamba2", "mamba2"}};
   for (const auto& example : cases) {
     const char* name = example.first;
     const char* architecture = example.second;

@@ -69,7 +69,13 @@ std::string try_to_run(std::span<const std::byte> bytes) {
   return ran.ok() ? "" : ran.message();
 }
 
-const char* const cases[] = {"golden/hf/qwen3_5_text", "golden/ref/rwkv7_pth"};
+// Every kind of operator and state.
+const char* const cases[] = {"golden/hf/qwen3_5_text",
+                             "golden/ref/rwkv7_pth",
+                             "golden/ref/fla_gsa",
+                             "golden/variants/gla_hybrid",
+                             "golden/variants/linear_attn_elu",
+                             "golden/variants/rwkv4_pth"};
 
 uint32_t header_bytes(const std::string& file) {
   uint32_t size = 0;

@@ -51,6 +51,32 @@ TEST_CASE("weights are derived from a checkpoint's tensors") {
   CHECK(all == std::vector<float>{3, 4, 5, 6, 1, 2});
 }
 
+TEST_CASE("weights of heads are repeated, composed and laid out for all heads") {
+  const Weight matrix = constant({4, 2}, {1, 2, 3, 4, 5, 6, 7, 8});
+  CHECK(values_of(row_range(matrix, 1, 2)) == std::vector<float>{3, 4, 5, 6});
+  const Weight repeated = repeated_heads(constant({4}, {1, 2, 3, 4}), /*heads=*/2, /*times=*/2);
+  CHECK(repeated.shape == Shape{8});
+  CHECK(values_of(repeated) == std::vector<float>{1, 2, 1, 2, 3, 4, 3, 4});
+  CHECK(values_of(repeated_heads(matrix, 4, 1)) == values_of(matrix));
+  CHECK(values_of(tiled(constant({2}, {1, 2}), 3)) == std::vector<float>{1, 2, 1, 2, 1, 2});
+
+  const Weight outer = constant({3, 2}, {1, 0, 0, 1, 1, 10});
+  const Weight composed = composed_heads(outer, matrix, /*heads=*/2);
+  CHECK(composed.shape == Shape{6, 2});
+  const std::vector<float> expected = {1, 2, 3, 4, 31, 42, 5, 6, 7, 8, 75, 86};
+  CHECK(values_of(composed) == expected);
+  std::vector<float> middle(6);
+  composed.rows(2, 3, middle);
+  CHECK(middle == std::vector<float>{31, 42, 5, 6, 7, 8});
+
+  const Weight scaled = scaled_rows(matrix, [](uint64_t i) { return static_cast<float>(i); });
+  CHECK(values_of(row_range(scaled, 2, 2)) == std::vector<float>{10, 12, 21, 24});
+
+  const Weight diagonal = block_diagonal(constant({1, 2}, {1, 2}), 2);
+  CHECK(diagonal.shape == Shape{2, 4});
+  CHECK(values_of(diagonal) == std::vector<float>{1, 2, 0, 0, 0, 0, 1, 2});
+}
+
 TEST_CASE("a message names the file, the tensor, what was expected and what was found") {
   const TempFolder folder;
   const std::string path =

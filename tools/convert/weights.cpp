@@ -233,9 +233,19 @@ Weight block_diagonal(Weight block, int32_t times) {
   return {shape, std::move(rows)};
 }
 
-Weight tiled(Weight vector, int32_t times) {
-  const int32_t size = vector.size(0);
-  return selected_rows(std::move(vector), size * times,
+Weight scaled_rows(Weight weight, std::function<float(uint64_t)> factor) {
+  const uint64_t width = row_values(weight.shape);
+  auto rows = [source = std::move(weight.rows), factor = std::move(factor), width](
+                  uint64_t first, uint64_t count, std::span<float> out) {
+    source(first, count, out);
+    for (uint64_t i = 0; i < count * width; ++i) out[i] *= factor(first + i / width);
+  };
+  return {std::move(weight.shape), std::move(rows)};
+}
+
+Weight tiled(Weight weight, int32_t times) {
+  const int32_t size = weight.size(0);
+  return selected_rows(std::move(weight), size * times,
                        [size](uint64_t row) { return row % static_cast<uint64_t>(size); });
 }
 

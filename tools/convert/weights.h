@@ -65,8 +65,8 @@ Weight transposed(Weight weight);
 /// Row `index` of a matrix, as a vector.
 Weight row(Weight weight, int32_t index);
 
-/// `rows` rows, of which row i is row source(i) of the weight.
-Weight selected_rows(Weight weight, int32_t rows, std::function<uint64_t(uint64_t)> source);
+/// `row_count` rows, of which row i is row source(i) of the weight.
+Weight selected_rows(Weight weight, int32_t row_count, std::function<uint64_t(uint64_t)> source);
 
 /// Row i is row source(i) of the weight.
 Weight permuted_rows(Weight weight, std::function<uint64_t(uint64_t)> source);
@@ -83,7 +83,10 @@ Weight composed_heads(Weight outer, Weight inner, int32_t heads);
 /// [times * a, times * b] of a square or other matrix [a, b]: the same block for every head.
 Weight block_diagonal(Weight block, int32_t times);
 
-/// The vector `times` times, one after another.
-Weight tiled(Weight vector, int32_t times);
+/// All rows of the weight `times` times, one after another.
+Weight tiled(Weight weight, int32_t times);
+
+/// Row i times factor(i).
+Weight scaled_rows(Weight weight, std::function<float(uint64_t)> factor);
 
 }  // namespace linnet::convert

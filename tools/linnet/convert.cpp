@@ -31,6 +31,10 @@ int list_families() {
     if (family.remembers[0] != 0) std::printf("%-16s   %s\n", "", family.remembers);
     if (family.proof[0] != 0) std::printf("%-16s   tested with %s\n", "", family.proof);
   }
+  std::printf(
+      "\nState per layer: H heads of K key and V value channels, M slots, A channels without "
+      "heads;\n"
+      "`linnet inspect` counts the bytes of a model.\n");
   return 0;
 }
 

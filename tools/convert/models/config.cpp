@@ -134,7 +134,8 @@ std::vector<double> Config::numbers(const std::string& key) const {
   const nlohmann::json& list = get(key, "a list of numbers");
   if (!list.is_array()) fail(key, "a list of numbers");
   for (const nlohmann::json& value : list) {
-    const bool is_infinity = value.is_object() && value.value("__float__", "") == "Infinity";
+    const bool is_infinity =
+        value.is_object() && value.contains("__float__") && value["__float__"] == "Infinity";
     if (!is_infinity && !value.is_number()) fail(key, "a list of numbers");
     values.push_back(is_infinity ? std::numeric_limits<double>::infinity() : value.get<double>());
   }

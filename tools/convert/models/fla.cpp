@@ -42,7 +42,11 @@ int32_t FlaModel::read_feed_forward(double default_ratio) const {
 
 void FlaModel::read_attention() {
   for (const Config& spec : config_.objects("attn")) {
-    attention_.push_back({spec.indices("layers", layers_), spec});
+    const std::vector<int32_t> layers = spec.indices("layers", layers_);
+    for (const int32_t layer : layers) {
+      if (attention_of(layer) != nullptr) spec.fail("layers", "layers that no other entry has");
+    }
+    attention_.push_back({layers, spec});
     if (spec.has("window_size")) continue;
     graph_.context = static_cast<uint32_t>(config_.size("max_position_embeddings", 2048));
   }

@@ -3,6 +3,8 @@
 
 #include <cmath>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "tools/convert/models/fla.h"
 
@@ -85,7 +87,7 @@ class LinearAttention {
 
   /// Maps that q and k share are stored under either name.
   std::string map_name(const std::string& at, const std::string& letter) const {
-    const std::string own = at + "feature_map_" + letter + ".";
+    std::string own = at + "feature_map_" + letter + ".";
     if (!config_.flag("tie_feature_map_qk", false) || has_map(own)) return own;
     return at + "feature_map_" + (letter == "q" ? "k." : "q.");
   }
@@ -105,19 +107,9 @@ class LinearAttention {
   Value hedgehog(const std::string& letter, Value x, const std::string& layer, const Weight& w) {
     const int32_t dim = heads_.key_dim;
     const auto both_signs = [dim](Weight stored) {
-      const auto rows = static_cast<uint64_t>(dim);
-      const Weight twice = mapped(stored, [](float value) { return 2 * value; });
-      const Weight negated = mapped(stored, [](float value) { return -2 * value; });
-      Shape shape = stored.shape;
-      shape[0] = 2 * dim;
-      const uint64_t width = element_count(shape) / (2 * rows);
-      return Weight{shape, [=](uint64_t first, uint64_t count, std::span<float> out) {
-                      for (uint64_t i = 0; i < count; ++i) {
-                        const uint64_t row = first + i;
-                        const Weight& half = row < rows ? twice : negated;
-                        half.rows(row % rows, 1, out.subspan(i * width, width));
-                      }
-                    }};
+      return scaled_rows(tiled(std::move(stored), 2), [dim](uint64_t row) {
+        return row < static_cast<uint64_t>(dim) ? 2.0f : -2.0f;
+      });
     };
     const Weight matrix = both_signs(weights_(layer + ".weight", {dim, dim}));
     const Weight offsets = both_signs(weights_(layer + ".bias", {dim}));

@@ -63,9 +63,9 @@ class Retention {
   }
 
   Weight decay() const {
-    std::vector<float> values;
-    for (int32_t h = 0; h < heads_.heads; ++h) {
-      values.push_back(static_cast<float>(1.0 - std::exp2(-5.0 - h)));
+    std::vector<float> values(static_cast<size_t>(heads_.heads));
+    for (size_t h = 0; h < values.size(); ++h) {
+      values[h] = static_cast<float>(1.0 - std::exp2(-5.0 - static_cast<double>(h)));
     }
     return constant({heads_.heads}, values);
   }

@@ -91,7 +91,8 @@ class Rwkv4Hf {
           {affine(at + "ln1"), affine(at + "ln2"), channel_mix(at + "feed_forward.")});
       if (model.halve_every == 0) continue;
       // What is added to a halved stream is made smaller by as much.
-      const float factor = std::exp2(-static_cast<float>(i / model.halve_every));
+      const int32_t halvings = i / model.halve_every;
+      const float factor = std::exp2(-static_cast<float>(halvings));
       const auto smaller = [factor](float value) { return value * factor; };
       mixes.back().output = mapped(mixes.back().output, smaller);
       RwkvModel::ChannelMix& channel = model.layers.back().channel;

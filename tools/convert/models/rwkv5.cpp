@@ -46,9 +46,11 @@ class Rwkv5Pth {
   Value time_mix(GraphBuilder& g, const std::string& at, Value x) {
     std::vector<std::string> streams = {"k", "v", "r"};
     if (gated_) streams.emplace_back("g");
+    const std::string stored = at + "time_mix_";
     std::vector<Weight> mixes;
+    mixes.reserve(streams.size());
     for (const std::string& stream : streams) {
-      mixes.push_back(share_of_previous(weights_(at + "time_mix_" + stream, {width_})));
+      mixes.push_back(share_of_previous(weights_(stored + stream, {width_})));
     }
     const std::vector<Value> shifted = g.token_shift("shift", x, streams, mixes);
     const Shape inward = {inner_, width_};

@@ -63,12 +63,13 @@ class Rwkv6Pth {
     const auto count = static_cast<int32_t>(kStoredStreams.size());
     const int32_t ranks = weights_.matrix_shape(at + "time_maa_w1")[1];
     mix.down = transposed(weights_(at + "time_maa_w1", {width_, ranks}));
+    const std::string biases = at + "time_maa_";
     for (const std::string& stream : kRwkv6Streams) {
       int32_t part = 0;
       while (kStoredStreams[static_cast<size_t>(part)] != stream) ++part;
       const Weight all = weights_(at + "time_maa_w2", {count, ranks / count, width_});
       mix.streams.push_back(
-          {part, transposed(row(all, part)), weights_(at + "time_maa_" + stream, {width_})});
+          {part, transposed(row(all, part)), weights_(biases + stream, {width_})});
     }
   }
 

@@ -1,0 +1,138 @@
+"""Writes tests/golden/variants/NAME: checkpoints with options that the reference cases beside do not
+have, and what plain loops over the published equations make of them. Needs Python alone.
+
+    python3 make_variants.py [NAME…]
+"""
+
+import json
+import os
+import sys
+
+from fla import *
+from others import *
+
+TOKENS, PROMPT, GREEDY = 20, 16, 24
+
+FLA = {"vocab_size": 29, "hidden_size": 16, "num_hidden_layers": 2, "intermediate_size": 20,
+       "num_heads": 4, "hidden_act": "swish", "norm_eps": 1e-5}
+DELTA = {**FLA, "num_heads": 2, "head_dim": 8}
+RWKV6 = {**FLA, "model_type": "rwkv6", "hidden_act": "sqrelu", "proj_low_rank_dim": 3,
+         "gate_low_rank_dim": 5}
+MAMBA = {"model_type": "mamba2", "vocab_size": 29, "hidden_size": 16, "num_hidden_layers": 2,
+         "head_dim": 8, "state_size": 6, "n_groups": 2, "use_bias": False, "hidden_act": "silu"}
+FULL = {"layers": [0], "num_heads": 4, "num_kv_heads": 2, "qkv_bias": True, "rope_theta": 500.0}
+WINDOW = {"layers": [1], "num_heads": 2, "window_size": 5}
+INFINITY = {"__float__": "Infinity"}
+
+VARIANTS = {
+    "linear_attn_hedgehog": (LinearAttention, {**FLA, "feature_map": "hedgehog", "num_kv_heads": 2}),
+    "linear_attn_t2r": (LinearAttention, {**FLA, "feature_map": "t2r", "tie_feature_map_qk": True}),
+    "linear_attn_dpfp": (LinearAttention, {**FLA, "feature_map": "dpfp", "expand_v": 2}),
+    "linear_attn_product": (LinearAttention, {**FLA, "num_kv_heads": 1}),
+    "linear_attn_elu": (LinearAttention, {**FLA, "feature_map": "elu", "norm_feature_map": True,
+                                          "norm_q": True, "norm_k": True, "attn": WINDOW}),
+    "linear_attn_relu": (LinearAttention, {**FLA, "feature_map": "relu", "expand_k": 2,
+                                           "elementwise_affine": False,
+                                           "tie_word_embeddings": True}),
+    "retnet": (RetNet, {**FLA, "num_kv_heads": 2, "feature_map": "sqrelu",
+                        "use_output_gate": False, "intermediate_size": None}),
+    "retnet_plain_norm": (RetNet, {**FLA, "fuse_norm": False}),
+    "gla": (Gla, {**FLA, "use_short_conv": True, "clamp_min": -0.05, "num_kv_heads": 2,
+                  "feature_map": "relu", "conv_size": 3}),
+    "gla_hybrid": (Gla, {**FLA, "elementwise_affine": False, "attn": [FULL, WINDOW],
+                         "num_hidden_layers": 3}),
+    "hgrn2": (Hgrn2, {**FLA, "expand_ratio": 8, "use_short_conv": True, "num_hidden_layers": 3}),
+    "hgrn2_no_bound": (Hgrn2, {**FLA, "expand_ratio": 4, "use_lower_bound": False,
+                               "elementwise_affine": False}),
+    "delta_net_sum": (DeltaNet, {**FLA, "qk_activation": "elu", "qk_norm": "sum",
+                                 "use_short_conv": False, "use_gate": True, "expand_k": 0.5}),
+    "delta_net_no_beta": (DeltaNet, {**FLA, "qk_activation": "relu", "use_beta": False}),
+    "delta_net_negative": (DeltaNet, {**FLA, "qk_activation": "identity",
+                                      "allow_neg_eigval": True}),
+    "delta_net_no_conv": (DeltaNet, {**FLA, "use_short_conv": False, "use_beta": False,
+                                     "allow_neg_eigval": True}),
+    "gated_deltanet": (GatedDeltaNet, {**DELTA, "num_v_heads": 4, "use_gate": False,
+                                       "allow_neg_eigval": True, "expand_v": 0.75}),
+    "gated_deltanet_no_conv": (GatedDeltaNet, {**DELTA, "use_short_conv": False}),
+    "kda_bound": (Kda, {**DELTA, "num_v_heads": 4, "lower_bound": -5, "safe_gate": True,
+                        "expand_v": 0.5}),
+    "kda_no_conv": (Kda, {**DELTA, "use_short_conv": False, "allow_neg_eigval": True}),
+    "gsa_t2r": (Gsa, {**FLA, "num_kv_heads": 2, "feature_map": "t2r", "use_short_conv": True,
+                      "num_slots": 5}),
+    "gsa_relu": (Gsa, {**FLA, "feature_map": "relu", "gate_logit_normalizer": 4,
+                       "num_slots": None, "elementwise_affine": False}),
+    "rwkv6_fla": (Rwkv6, {**RWKV6}),
+    "rwkv6_fla_plain": (Rwkv6, {**RWKV6, "norm_first": False, "norm_bias": False, "expand_k": 1,
+                                "expand_v": 0.5, "hidden_act": "relu"}),
+    "rwkv4_hf": (lambda c, w: Rwkv4(c, w, hf=True),
+                 {"model_type": "rwkv", "vocab_size": 29, "hidden_size": 12,
+                  "attention_hidden_size": 10, "num_hidden_layers": 5, "rescale_every": 2,
+                  "layer_norm_epsilon": 1e-3}),
+    "rwkv4_hf_no_rescale": (lambda c, w: Rwkv4(c, w, hf=True),
+                            {"model_type": "rwkv", "vocab_size": 29, "hidden_size": 12,
+                             "intermediate_size": 14, "num_hidden_layers": 2,
+                             "rescale_every": 0}),
+    "rwkv4_pth": (Rwkv4, {"vocab_size": 29, "n_embd": 12, "n_layer": 2, "dim_att": 16,
+                          "dim_ffn": 20}),
+    "rwkv5_1": (Rwkv5, {"vocab_size": 29, "n_embd": 12, "n_layer": 2, "dim_att": 16,
+                        "dim_ffn": 20, "head_size": 4, "per_head": True}),
+    "rwkv5_2": (Rwkv5, {"vocab_size": 29, "n_embd": 12, "n_layer": 2, "dim_att": 16,
+                        "dim_ffn": 20, "head_size": 8, "per_head": False,
+                        "head_size_divisor": 4}),
+    "mamba2_fla_groups": (lambda c, w: Mamba2(c, w, True),
+                          {**MAMBA, "norm_eps": 1e-5, "norm_before_gate": True,
+                           "D_has_hdim": True, "dt_limit": [0.2, 0.6], "use_bias": True}),
+    "mamba2_fla_grouped_norm": (lambda c, w: Mamba2(c, w, True),
+                                {**MAMBA, "norm_eps": 1e-5, "dt_limit": [0.0, INFINITY]}),
+    "mamba2_fla_no_norm": (lambda c, w: Mamba2(c, w, True),
+                           {**MAMBA, "norm_eps": 1e-5, "rmsnorm": False, "use_conv_bias": False,
+                            "dt_limit": [0.0, 0.5], "tie_word_embeddings": True}),
+    "mamba2_hf": (lambda c, w: Mamba2(c, w, False),
+                  {**MAMBA, "layer_norm_epsilon": 1e-4, "time_step_limit": [0.25, INFINITY],
+                   "use_bias": True, "conv_kernel": 3, "tie_word_embeddings": True}),
+}
+
+MODEL_TYPES = {LinearAttention: "linear_attn", RetNet: "retnet", Gla: "gla", Hgrn2: "hgrn2",
+               DeltaNet: "delta_net", GatedDeltaNet: "gated_deltanet", Kda: "kda", Gsa: "gsa"}
+
+
+def argmax(values):
+    return max(range(len(values)), key=lambda i: values[i])
+
+
+def run(layers, tokens, greedy):
+    model_state, logits, continued = State(), [], []
+    for token in tokens:
+        logits.append(layers.token(token, model_state))
+    for _ in range(greedy):
+        continued.append(argmax(logits[-1]))
+        logits.append(layers.token(continued[-1], model_state))
+    return logits, continued
+
+
+def make(name):
+    build, config = VARIANTS[name]
+    config = dict(config)
+    if build in MODEL_TYPES:
+        config["model_type"] = MODEL_TYPES[build]
+    weights = Weights(name)
+    layers = build(config, weights)
+    rng = random.Random(name)
+    tokens = [rng.randrange(config["vocab_size"]) for _ in range(TOKENS)]
+    logits, _ = run(layers, tokens, 0)
+    _, greedy = run(layers, tokens[:PROMPT], GREEDY)
+    folder = os.path.join(os.path.dirname(os.path.abspath(__file__)), name)
+    os.makedirs(folder, exist_ok=True)
+    weights.write(os.path.join(folder, "model.safetensors"))
+    with open(os.path.join(folder, "config.json"), "w") as file:
+        json.dump(config, file, indent=1)
+        file.write("\n")
+    write_safetensors(os.path.join(folder, "expected.safetensors"), {
+        "input_ids": ("I64", [TOKENS], tokens),
+        "logits": ("F32", [TOKENS, config["vocab_size"]], joined(logits)),
+        "greedy_ids": ("I64", [GREEDY], greedy)})
+    print(name, sorted(set(greedy)))
+
+
+for variant in sys.argv[1:] or VARIANTS:
+    make(variant)
