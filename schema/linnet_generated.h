@@ -80,6 +80,22 @@ struct Wkv;
 struct WkvBuilder;
 struct WkvT;
 
+struct SelectiveScan;
+struct SelectiveScanBuilder;
+struct SelectiveScanT;
+
+struct GroupedLinear;
+struct GroupedLinearBuilder;
+struct GroupedLinearT;
+
+struct MixtureOfExperts;
+struct MixtureOfExpertsBuilder;
+struct MixtureOfExpertsT;
+
+struct StabilizedGates;
+struct StabilizedGatesBuilder;
+struct StabilizedGatesT;
+
 struct Operator;
 struct OperatorBuilder;
 struct OperatorT;
@@ -532,6 +548,36 @@ inline const char *EnumNameSquash(Squash e) {
   return EnumNamesSquash()[index];
 }
 
+enum class ScanInput : uint8_t {
+  step = 0,
+  unit_variance = 1,
+  MIN = step,
+  MAX = unit_variance
+};
+
+inline const ScanInput (&EnumValuesScanInput())[2] {
+  static const ScanInput values[] = {
+    ScanInput::step,
+    ScanInput::unit_variance
+  };
+  return values;
+}
+
+inline const char * const *EnumNamesScanInput() {
+  static const char * const names[3] = {
+    "step",
+    "unit_variance",
+    nullptr
+  };
+  return names;
+}
+
+inline const char *EnumNameScanInput(ScanInput e) {
+  if (::flatbuffers::IsOutRange(e, ScanInput::step, ScanInput::unit_variance)) return "";
+  const size_t index = static_cast<size_t>(e);
+  return EnumNamesScanInput()[index];
+}
+
 enum class Attributes : uint8_t {
   NONE = 0,
   Linear = 1,
@@ -547,11 +593,15 @@ enum class Attributes : uint8_t {
   SoftmaxAttention = 11,
   FastWeight = 12,
   Wkv = 13,
+  SelectiveScan = 14,
+  GroupedLinear = 15,
+  MixtureOfExperts = 16,
+  StabilizedGates = 17,
   MIN = NONE,
-  MAX = Wkv
+  MAX = StabilizedGates
 };
 
-inline const Attributes (&EnumValuesAttributes())[14] {
+inline const Attributes (&EnumValuesAttributes())[18] {
   static const Attributes values[] = {
     Attributes::NONE,
     Attributes::Linear,
@@ -566,13 +616,17 @@ inline const Attributes (&EnumValuesAttributes())[14] {
     Attributes::Rotary,
     Attributes::SoftmaxAttention,
     Attributes::FastWeight,
-    Attributes::Wkv
+    Attributes::Wkv,
+    Attributes::SelectiveScan,
+    Attributes::GroupedLinear,
+    Attributes::MixtureOfExperts,
+    Attributes::StabilizedGates
   };
   return values;
 }
 
 inline const char * const *EnumNamesAttributes() {
-  static const char * const names[15] = {
+  static const char * const names[19] = {
     "NONE",
     "Linear",
     "Embedding",
@@ -587,13 +641,17 @@ inline const char * const *EnumNamesAttributes() {
     "SoftmaxAttention",
     "FastWeight",
     "Wkv",
+    "SelectiveScan",
+    "GroupedLinear",
+    "MixtureOfExperts",
+    "StabilizedGates",
     nullptr
   };
   return names;
 }
 
 inline const char *EnumNameAttributes(Attributes e) {
-  if (::flatbuffers::IsOutRange(e, Attributes::NONE, Attributes::Wkv)) return "";
+  if (::flatbuffers::IsOutRange(e, Attributes::NONE, Attributes::StabilizedGates)) return "";
   const size_t index = static_cast<size_t>(e);
   return EnumNamesAttributes()[index];
 }
@@ -654,6 +712,22 @@ template<> struct AttributesTraits<linnet::schema::Wkv> {
   static const Attributes enum_value = Attributes::Wkv;
 };
 
+template<> struct AttributesTraits<linnet::schema::SelectiveScan> {
+  static const Attributes enum_value = Attributes::SelectiveScan;
+};
+
+template<> struct AttributesTraits<linnet::schema::GroupedLinear> {
+  static const Attributes enum_value = Attributes::GroupedLinear;
+};
+
+template<> struct AttributesTraits<linnet::schema::MixtureOfExperts> {
+  static const Attributes enum_value = Attributes::MixtureOfExperts;
+};
+
+template<> struct AttributesTraits<linnet::schema::StabilizedGates> {
+  static const Attributes enum_value = Attributes::StabilizedGates;
+};
+
 template<typename T> struct AttributesUnionTraits {
   static const Attributes enum_value = Attributes::NONE;
 };
@@ -708,6 +782,22 @@ template<> struct AttributesUnionTraits<linnet::schema::FastWeightT> {
 
 template<> struct AttributesUnionTraits<linnet::schema::WkvT> {
   static const Attributes enum_value = Attributes::Wkv;
+};
+
+template<> struct AttributesUnionTraits<linnet::schema::SelectiveScanT> {
+  static const Attributes enum_value = Attributes::SelectiveScan;
+};
+
+template<> struct AttributesUnionTraits<linnet::schema::GroupedLinearT> {
+  static const Attributes enum_value = Attributes::GroupedLinear;
+};
+
+template<> struct AttributesUnionTraits<linnet::schema::MixtureOfExpertsT> {
+  static const Attributes enum_value = Attributes::MixtureOfExperts;
+};
+
+template<> struct AttributesUnionTraits<linnet::schema::StabilizedGatesT> {
+  static const Attributes enum_value = Attributes::StabilizedGates;
 };
 
 struct AttributesUnion {
@@ -843,6 +933,38 @@ struct AttributesUnion {
   const linnet::schema::WkvT *AsWkv() const {
     return type == Attributes::Wkv ?
       reinterpret_cast<const linnet::schema::WkvT *>(value) : nullptr;
+  }
+  linnet::schema::SelectiveScanT *AsSelectiveScan() {
+    return type == Attributes::SelectiveScan ?
+      reinterpret_cast<linnet::schema::SelectiveScanT *>(value) : nullptr;
+  }
+  const linnet::schema::SelectiveScanT *AsSelectiveScan() const {
+    return type == Attributes::SelectiveScan ?
+      reinterpret_cast<const linnet::schema::SelectiveScanT *>(value) : nullptr;
+  }
+  linnet::schema::GroupedLinearT *AsGroupedLinear() {
+    return type == Attributes::GroupedLinear ?
+      reinterpret_cast<linnet::schema::GroupedLinearT *>(value) : nullptr;
+  }
+  const linnet::schema::GroupedLinearT *AsGroupedLinear() const {
+    return type == Attributes::GroupedLinear ?
+      reinterpret_cast<const linnet::schema::GroupedLinearT *>(value) : nullptr;
+  }
+  linnet::schema::MixtureOfExpertsT *AsMixtureOfExperts() {
+    return type == Attributes::MixtureOfExperts ?
+      reinterpret_cast<linnet::schema::MixtureOfExpertsT *>(value) : nullptr;
+  }
+  const linnet::schema::MixtureOfExpertsT *AsMixtureOfExperts() const {
+    return type == Attributes::MixtureOfExperts ?
+      reinterpret_cast<const linnet::schema::MixtureOfExpertsT *>(value) : nullptr;
+  }
+  linnet::schema::StabilizedGatesT *AsStabilizedGates() {
+    return type == Attributes::StabilizedGates ?
+      reinterpret_cast<linnet::schema::StabilizedGatesT *>(value) : nullptr;
+  }
+  const linnet::schema::StabilizedGatesT *AsStabilizedGates() const {
+    return type == Attributes::StabilizedGates ?
+      reinterpret_cast<const linnet::schema::StabilizedGatesT *>(value) : nullptr;
   }
 };
 
@@ -2058,6 +2180,245 @@ inline ::flatbuffers::Offset<Wkv> CreateWkv(
 
 ::flatbuffers::Offset<Wkv> CreateWkv(::flatbuffers::FlatBufferBuilder &_fbb, const WkvT *_o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
 
+struct SelectiveScanT : public ::flatbuffers::NativeTable {
+  typedef SelectiveScan TableType;
+  linnet::schema::ScanInput input = linnet::schema::ScanInput::step;
+};
+
+struct SelectiveScan FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
+  typedef SelectiveScanT NativeTableType;
+  typedef SelectiveScanBuilder Builder;
+  enum FlatBuffersVTableOffset FLATBUFFERS_VTABLE_UNDERLYING_TYPE {
+    VT_INPUT = 4
+  };
+  linnet::schema::ScanInput input() const {
+    return static_cast<linnet::schema::ScanInput>(GetField<uint8_t>(VT_INPUT, 0));
+  }
+  bool Verify(::flatbuffers::Verifier &verifier) const {
+    return VerifyTableStart(verifier) &&
+           VerifyField<uint8_t>(verifier, VT_INPUT, 1) &&
+           verifier.EndTable();
+  }
+  SelectiveScanT *UnPack(const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
+  void UnPackTo(SelectiveScanT *_o, const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
+  static ::flatbuffers::Offset<SelectiveScan> Pack(::flatbuffers::FlatBufferBuilder &_fbb, const SelectiveScanT* _o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
+};
+
+struct SelectiveScanBuilder {
+  typedef SelectiveScan Table;
+  ::flatbuffers::FlatBufferBuilder &fbb_;
+  ::flatbuffers::uoffset_t start_;
+  void add_input(linnet::schema::ScanInput input) {
+    fbb_.AddElement<uint8_t>(SelectiveScan::VT_INPUT, static_cast<uint8_t>(input), 0);
+  }
+  explicit SelectiveScanBuilder(::flatbuffers::FlatBufferBuilder &_fbb)
+        : fbb_(_fbb) {
+    start_ = fbb_.StartTable();
+  }
+  ::flatbuffers::Offset<SelectiveScan> Finish() {
+    const auto end = fbb_.EndTable(start_);
+    auto o = ::flatbuffers::Offset<SelectiveScan>(end);
+    return o;
+  }
+};
+
+inline ::flatbuffers::Offset<SelectiveScan> CreateSelectiveScan(
+    ::flatbuffers::FlatBufferBuilder &_fbb,
+    linnet::schema::ScanInput input = linnet::schema::ScanInput::step) {
+  SelectiveScanBuilder builder_(_fbb);
+  builder_.add_input(input);
+  return builder_.Finish();
+}
+
+::flatbuffers::Offset<SelectiveScan> CreateSelectiveScan(::flatbuffers::FlatBufferBuilder &_fbb, const SelectiveScanT *_o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
+
+struct GroupedLinearT : public ::flatbuffers::NativeTable {
+  typedef GroupedLinear TableType;
+  uint32_t groups = 0;
+  linnet::schema::Activation activation = linnet::schema::Activation::none;
+};
+
+struct GroupedLinear FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
+  typedef GroupedLinearT NativeTableType;
+  typedef GroupedLinearBuilder Builder;
+  enum FlatBuffersVTableOffset FLATBUFFERS_VTABLE_UNDERLYING_TYPE {
+    VT_GROUPS = 4,
+    VT_ACTIVATION = 6
+  };
+  uint32_t groups() const {
+    return GetField<uint32_t>(VT_GROUPS, 0);
+  }
+  linnet::schema::Activation activation() const {
+    return static_cast<linnet::schema::Activation>(GetField<uint8_t>(VT_ACTIVATION, 0));
+  }
+  bool Verify(::flatbuffers::Verifier &verifier) const {
+    return VerifyTableStart(verifier) &&
+           VerifyField<uint32_t>(verifier, VT_GROUPS, 4) &&
+           VerifyField<uint8_t>(verifier, VT_ACTIVATION, 1) &&
+           verifier.EndTable();
+  }
+  GroupedLinearT *UnPack(const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
+  void UnPackTo(GroupedLinearT *_o, const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
+  static ::flatbuffers::Offset<GroupedLinear> Pack(::flatbuffers::FlatBufferBuilder &_fbb, const GroupedLinearT* _o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
+};
+
+struct GroupedLinearBuilder {
+  typedef GroupedLinear Table;
+  ::flatbuffers::FlatBufferBuilder &fbb_;
+  ::flatbuffers::uoffset_t start_;
+  void add_groups(uint32_t groups) {
+    fbb_.AddElement<uint32_t>(GroupedLinear::VT_GROUPS, groups, 0);
+  }
+  void add_activation(linnet::schema::Activation activation) {
+    fbb_.AddElement<uint8_t>(GroupedLinear::VT_ACTIVATION, static_cast<uint8_t>(activation), 0);
+  }
+  explicit GroupedLinearBuilder(::flatbuffers::FlatBufferBuilder &_fbb)
+        : fbb_(_fbb) {
+    start_ = fbb_.StartTable();
+  }
+  ::flatbuffers::Offset<GroupedLinear> Finish() {
+    const auto end = fbb_.EndTable(start_);
+    auto o = ::flatbuffers::Offset<GroupedLinear>(end);
+    return o;
+  }
+};
+
+inline ::flatbuffers::Offset<GroupedLinear> CreateGroupedLinear(
+    ::flatbuffers::FlatBufferBuilder &_fbb,
+    uint32_t groups = 0,
+    linnet::schema::Activation activation = linnet::schema::Activation::none) {
+  GroupedLinearBuilder builder_(_fbb);
+  builder_.add_groups(groups);
+  builder_.add_activation(activation);
+  return builder_.Finish();
+}
+
+::flatbuffers::Offset<GroupedLinear> CreateGroupedLinear(::flatbuffers::FlatBufferBuilder &_fbb, const GroupedLinearT *_o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
+
+struct MixtureOfExpertsT : public ::flatbuffers::NativeTable {
+  typedef MixtureOfExperts TableType;
+  uint32_t experts = 0;
+  uint32_t experts_per_token = 0;
+  bool normalize = false;
+  linnet::schema::Activation activation = linnet::schema::Activation::none;
+};
+
+struct MixtureOfExperts FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
+  typedef MixtureOfExpertsT NativeTableType;
+  typedef MixtureOfExpertsBuilder Builder;
+  enum FlatBuffersVTableOffset FLATBUFFERS_VTABLE_UNDERLYING_TYPE {
+    VT_EXPERTS = 4,
+    VT_EXPERTS_PER_TOKEN = 6,
+    VT_NORMALIZE = 8,
+    VT_ACTIVATION = 10
+  };
+  uint32_t experts() const {
+    return GetField<uint32_t>(VT_EXPERTS, 0);
+  }
+  uint32_t experts_per_token() const {
+    return GetField<uint32_t>(VT_EXPERTS_PER_TOKEN, 0);
+  }
+  bool normalize() const {
+    return GetField<uint8_t>(VT_NORMALIZE, 0) != 0;
+  }
+  linnet::schema::Activation activation() const {
+    return static_cast<linnet::schema::Activation>(GetField<uint8_t>(VT_ACTIVATION, 0));
+  }
+  bool Verify(::flatbuffers::Verifier &verifier) const {
+    return VerifyTableStart(verifier) &&
+           VerifyField<uint32_t>(verifier, VT_EXPERTS, 4) &&
+           VerifyField<uint32_t>(verifier, VT_EXPERTS_PER_TOKEN, 4) &&
+           VerifyField<uint8_t>(verifier, VT_NORMALIZE, 1) &&
+           VerifyField<uint8_t>(verifier, VT_ACTIVATION, 1) &&
+           verifier.EndTable();
+  }
+  MixtureOfExpertsT *UnPack(const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
+  void UnPackTo(MixtureOfExpertsT *_o, const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
+  static ::flatbuffers::Offset<MixtureOfExperts> Pack(::flatbuffers::FlatBufferBuilder &_fbb, const MixtureOfExpertsT* _o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
+};
+
+struct MixtureOfExpertsBuilder {
+  typedef MixtureOfExperts Table;
+  ::flatbuffers::FlatBufferBuilder &fbb_;
+  ::flatbuffers::uoffset_t start_;
+  void add_experts(uint32_t experts) {
+    fbb_.AddElement<uint32_t>(MixtureOfExperts::VT_EXPERTS, experts, 0);
+  }
+  void add_experts_per_token(uint32_t experts_per_token) {
+    fbb_.AddElement<uint32_t>(MixtureOfExperts::VT_EXPERTS_PER_TOKEN, experts_per_token, 0);
+  }
+  void add_normalize(bool normalize) {
+    fbb_.AddElement<uint8_t>(MixtureOfExperts::VT_NORMALIZE, static_cast<uint8_t>(normalize), 0);
+  }
+  void add_activation(linnet::schema::Activation activation) {
+    fbb_.AddElement<uint8_t>(MixtureOfExperts::VT_ACTIVATION, static_cast<uint8_t>(activation), 0);
+  }
+  explicit MixtureOfExpertsBuilder(::flatbuffers::FlatBufferBuilder &_fbb)
+        : fbb_(_fbb) {
+    start_ = fbb_.StartTable();
+  }
+  ::flatbuffers::Offset<MixtureOfExperts> Finish() {
+    const auto end = fbb_.EndTable(start_);
+    auto o = ::flatbuffers::Offset<MixtureOfExperts>(end);
+    return o;
+  }
+};
+
+inline ::flatbuffers::Offset<MixtureOfExperts> CreateMixtureOfExperts(
+    ::flatbuffers::FlatBufferBuilder &_fbb,
+    uint32_t experts = 0,
+    uint32_t experts_per_token = 0,
+    bool normalize = false,
+    linnet::schema::Activation activation = linnet::schema::Activation::none) {
+  MixtureOfExpertsBuilder builder_(_fbb);
+  builder_.add_experts_per_token(experts_per_token);
+  builder_.add_experts(experts);
+  builder_.add_activation(activation);
+  builder_.add_normalize(normalize);
+  return builder_.Finish();
+}
+
+::flatbuffers::Offset<MixtureOfExperts> CreateMixtureOfExperts(::flatbuffers::FlatBufferBuilder &_fbb, const MixtureOfExpertsT *_o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
+
+struct StabilizedGatesT : public ::flatbuffers::NativeTable {
+  typedef StabilizedGates TableType;
+};
+
+struct StabilizedGates FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
+  typedef StabilizedGatesT NativeTableType;
+  typedef StabilizedGatesBuilder Builder;
+  bool Verify(::flatbuffers::Verifier &verifier) const {
+    return VerifyTableStart(verifier) &&
+           verifier.EndTable();
+  }
+  StabilizedGatesT *UnPack(const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
+  void UnPackTo(StabilizedGatesT *_o, const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
+  static ::flatbuffers::Offset<StabilizedGates> Pack(::flatbuffers::FlatBufferBuilder &_fbb, const StabilizedGatesT* _o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
+};
+
+struct StabilizedGatesBuilder {
+  typedef StabilizedGates Table;
+  ::flatbuffers::FlatBufferBuilder &fbb_;
+  ::flatbuffers::uoffset_t start_;
+  explicit StabilizedGatesBuilder(::flatbuffers::FlatBufferBuilder &_fbb)
+        : fbb_(_fbb) {
+    start_ = fbb_.StartTable();
+  }
+  ::flatbuffers::Offset<StabilizedGates> Finish() {
+    const auto end = fbb_.EndTable(start_);
+    auto o = ::flatbuffers::Offset<StabilizedGates>(end);
+    return o;
+  }
+};
+
+inline ::flatbuffers::Offset<StabilizedGates> CreateStabilizedGates(
+    ::flatbuffers::FlatBufferBuilder &_fbb) {
+  StabilizedGatesBuilder builder_(_fbb);
+  return builder_.Finish();
+}
+
+::flatbuffers::Offset<StabilizedGates> CreateStabilizedGates(::flatbuffers::FlatBufferBuilder &_fbb, const StabilizedGatesT *_o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
+
 struct OperatorT : public ::flatbuffers::NativeTable {
   typedef Operator TableType;
   std::string name{};
@@ -2124,6 +2485,18 @@ struct Operator FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
   }
   const linnet::schema::Wkv *attributes_as_Wkv() const {
     return attributes_type() == linnet::schema::Attributes::Wkv ? static_cast<const linnet::schema::Wkv *>(attributes()) : nullptr;
+  }
+  const linnet::schema::SelectiveScan *attributes_as_SelectiveScan() const {
+    return attributes_type() == linnet::schema::Attributes::SelectiveScan ? static_cast<const linnet::schema::SelectiveScan *>(attributes()) : nullptr;
+  }
+  const linnet::schema::GroupedLinear *attributes_as_GroupedLinear() const {
+    return attributes_type() == linnet::schema::Attributes::GroupedLinear ? static_cast<const linnet::schema::GroupedLinear *>(attributes()) : nullptr;
+  }
+  const linnet::schema::MixtureOfExperts *attributes_as_MixtureOfExperts() const {
+    return attributes_type() == linnet::schema::Attributes::MixtureOfExperts ? static_cast<const linnet::schema::MixtureOfExperts *>(attributes()) : nullptr;
+  }
+  const linnet::schema::StabilizedGates *attributes_as_StabilizedGates() const {
+    return attributes_type() == linnet::schema::Attributes::StabilizedGates ? static_cast<const linnet::schema::StabilizedGates *>(attributes()) : nullptr;
   }
   const ::flatbuffers::Vector<int32_t> *inputs() const {
     return GetPointer<const ::flatbuffers::Vector<int32_t> *>(VT_INPUTS);
@@ -2199,6 +2572,22 @@ template<> inline const linnet::schema::FastWeight *Operator::attributes_as<linn
 
 template<> inline const linnet::schema::Wkv *Operator::attributes_as<linnet::schema::Wkv>() const {
   return attributes_as_Wkv();
+}
+
+template<> inline const linnet::schema::SelectiveScan *Operator::attributes_as<linnet::schema::SelectiveScan>() const {
+  return attributes_as_SelectiveScan();
+}
+
+template<> inline const linnet::schema::GroupedLinear *Operator::attributes_as<linnet::schema::GroupedLinear>() const {
+  return attributes_as_GroupedLinear();
+}
+
+template<> inline const linnet::schema::MixtureOfExperts *Operator::attributes_as<linnet::schema::MixtureOfExperts>() const {
+  return attributes_as_MixtureOfExperts();
+}
+
+template<> inline const linnet::schema::StabilizedGates *Operator::attributes_as<linnet::schema::StabilizedGates>() const {
+  return attributes_as_StabilizedGates();
 }
 
 struct OperatorBuilder {
@@ -3886,6 +4275,119 @@ inline ::flatbuffers::Offset<Wkv> CreateWkv(::flatbuffers::FlatBufferBuilder &_f
       _fbb);
 }
 
+inline SelectiveScanT *SelectiveScan::UnPack(const ::flatbuffers::resolver_function_t *_resolver) const {
+  auto _o = std::unique_ptr<SelectiveScanT>(new SelectiveScanT());
+  UnPackTo(_o.get(), _resolver);
+  return _o.release();
+}
+
+inline void SelectiveScan::UnPackTo(SelectiveScanT *_o, const ::flatbuffers::resolver_function_t *_resolver) const {
+  (void)_o;
+  (void)_resolver;
+  { auto _e = input(); _o->input = _e; }
+}
+
+inline ::flatbuffers::Offset<SelectiveScan> SelectiveScan::Pack(::flatbuffers::FlatBufferBuilder &_fbb, const SelectiveScanT* _o, const ::flatbuffers::rehasher_function_t *_rehasher) {
+  return CreateSelectiveScan(_fbb, _o, _rehasher);
+}
+
+inline ::flatbuffers::Offset<SelectiveScan> CreateSelectiveScan(::flatbuffers::FlatBufferBuilder &_fbb, const SelectiveScanT *_o, const ::flatbuffers::rehasher_function_t *_rehasher) {
+  (void)_rehasher;
+  (void)_o;
+  struct _VectorArgs { ::flatbuffers::FlatBufferBuilder *__fbb; const SelectiveScanT* __o; const ::flatbuffers::rehasher_function_t *__rehasher; } _va = { &_fbb, _o, _rehasher}; (void)_va;
+  auto _input = _o->input;
+  return linnet::schema::CreateSelectiveScan(
+      _fbb,
+      _input);
+}
+
+inline GroupedLinearT *GroupedLinear::UnPack(const ::flatbuffers::resolver_function_t *_resolver) const {
+  auto _o = std::unique_ptr<GroupedLinearT>(new GroupedLinearT());
+  UnPackTo(_o.get(), _resolver);
+  return _o.release();
+}
+
+inline void GroupedLinear::UnPackTo(GroupedLinearT *_o, const ::flatbuffers::resolver_function_t *_resolver) const {
+  (void)_o;
+  (void)_resolver;
+  { auto _e = groups(); _o->groups = _e; }
+  { auto _e = activation(); _o->activation = _e; }
+}
+
+inline ::flatbuffers::Offset<GroupedLinear> GroupedLinear::Pack(::flatbuffers::FlatBufferBuilder &_fbb, const GroupedLinearT* _o, const ::flatbuffers::rehasher_function_t *_rehasher) {
+  return CreateGroupedLinear(_fbb, _o, _rehasher);
+}
+
+inline ::flatbuffers::Offset<GroupedLinear> CreateGroupedLinear(::flatbuffers::FlatBufferBuilder &_fbb, const GroupedLinearT *_o, const ::flatbuffers::rehasher_function_t *_rehasher) {
+  (void)_rehasher;
+  (void)_o;
+  struct _VectorArgs { ::flatbuffers::FlatBufferBuilder *__fbb; const GroupedLinearT* __o; const ::flatbuffers::rehasher_function_t *__rehasher; } _va = { &_fbb, _o, _rehasher}; (void)_va;
+  auto _groups = _o->groups;
+  auto _activation = _o->activation;
+  return linnet::schema::CreateGroupedLinear(
+      _fbb,
+      _groups,
+      _activation);
+}
+
+inline MixtureOfExpertsT *MixtureOfExperts::UnPack(const ::flatbuffers::resolver_function_t *_resolver) const {
+  auto _o = std::unique_ptr<MixtureOfExpertsT>(new MixtureOfExpertsT());
+  UnPackTo(_o.get(), _resolver);
+  return _o.release();
+}
+
+inline void MixtureOfExperts::UnPackTo(MixtureOfExpertsT *_o, const ::flatbuffers::resolver_function_t *_resolver) const {
+  (void)_o;
+  (void)_resolver;
+  { auto _e = experts(); _o->experts = _e; }
+  { auto _e = experts_per_token(); _o->experts_per_token = _e; }
+  { auto _e = normalize(); _o->normalize = _e; }
+  { auto _e = activation(); _o->activation = _e; }
+}
+
+inline ::flatbuffers::Offset<MixtureOfExperts> MixtureOfExperts::Pack(::flatbuffers::FlatBufferBuilder &_fbb, const MixtureOfExpertsT* _o, const ::flatbuffers::rehasher_function_t *_rehasher) {
+  return CreateMixtureOfExperts(_fbb, _o, _rehasher);
+}
+
+inline ::flatbuffers::Offset<MixtureOfExperts> CreateMixtureOfExperts(::flatbuffers::FlatBufferBuilder &_fbb, const MixtureOfExpertsT *_o, const ::flatbuffers::rehasher_function_t *_rehasher) {
+  (void)_rehasher;
+  (void)_o;
+  struct _VectorArgs { ::flatbuffers::FlatBufferBuilder *__fbb; const MixtureOfExpertsT* __o; const ::flatbuffers::rehasher_function_t *__rehasher; } _va = { &_fbb, _o, _rehasher}; (void)_va;
+  auto _experts = _o->experts;
+  auto _experts_per_token = _o->experts_per_token;
+  auto _normalize = _o->normalize;
+  auto _activation = _o->activation;
+  return linnet::schema::CreateMixtureOfExperts(
+      _fbb,
+      _experts,
+      _experts_per_token,
+      _normalize,
+      _activation);
+}
+
+inline StabilizedGatesT *StabilizedGates::UnPack(const ::flatbuffers::resolver_function_t *_resolver) const {
+  auto _o = std::unique_ptr<StabilizedGatesT>(new StabilizedGatesT());
+  UnPackTo(_o.get(), _resolver);
+  return _o.release();
+}
+
+inline void StabilizedGates::UnPackTo(StabilizedGatesT *_o, const ::flatbuffers::resolver_function_t *_resolver) const {
+  (void)_o;
+  (void)_resolver;
+}
+
+inline ::flatbuffers::Offset<StabilizedGates> StabilizedGates::Pack(::flatbuffers::FlatBufferBuilder &_fbb, const StabilizedGatesT* _o, const ::flatbuffers::rehasher_function_t *_rehasher) {
+  return CreateStabilizedGates(_fbb, _o, _rehasher);
+}
+
+inline ::flatbuffers::Offset<StabilizedGates> CreateStabilizedGates(::flatbuffers::FlatBufferBuilder &_fbb, const StabilizedGatesT *_o, const ::flatbuffers::rehasher_function_t *_rehasher) {
+  (void)_rehasher;
+  (void)_o;
+  struct _VectorArgs { ::flatbuffers::FlatBufferBuilder *__fbb; const StabilizedGatesT* __o; const ::flatbuffers::rehasher_function_t *__rehasher; } _va = { &_fbb, _o, _rehasher}; (void)_va;
+  return linnet::schema::CreateStabilizedGates(
+      _fbb);
+}
+
 inline OperatorT *Operator::UnPack(const ::flatbuffers::resolver_function_t *_resolver) const {
   auto _o = std::unique_ptr<OperatorT>(new OperatorT());
   UnPackTo(_o.get(), _resolver);
@@ -4440,6 +4942,22 @@ inline bool VerifyAttributes(::flatbuffers::Verifier &verifier, const void *obj,
       auto ptr = reinterpret_cast<const linnet::schema::Wkv *>(obj);
       return verifier.VerifyTable(ptr);
     }
+    case Attributes::SelectiveScan: {
+      auto ptr = reinterpret_cast<const linnet::schema::SelectiveScan *>(obj);
+      return verifier.VerifyTable(ptr);
+    }
+    case Attributes::GroupedLinear: {
+      auto ptr = reinterpret_cast<const linnet::schema::GroupedLinear *>(obj);
+      return verifier.VerifyTable(ptr);
+    }
+    case Attributes::MixtureOfExperts: {
+      auto ptr = reinterpret_cast<const linnet::schema::MixtureOfExperts *>(obj);
+      return verifier.VerifyTable(ptr);
+    }
+    case Attributes::StabilizedGates: {
+      auto ptr = reinterpret_cast<const linnet::schema::StabilizedGates *>(obj);
+      return verifier.VerifyTable(ptr);
+    }
     default: return true;
   }
 }
@@ -4511,6 +5029,22 @@ inline void *AttributesUnion::UnPack(const void *obj, Attributes type, const ::f
       auto ptr = reinterpret_cast<const linnet::schema::Wkv *>(obj);
       return ptr->UnPack(resolver);
     }
+    case Attributes::SelectiveScan: {
+      auto ptr = reinterpret_cast<const linnet::schema::SelectiveScan *>(obj);
+      return ptr->UnPack(resolver);
+    }
+    case Attributes::GroupedLinear: {
+      auto ptr = reinterpret_cast<const linnet::schema::GroupedLinear *>(obj);
+      return ptr->UnPack(resolver);
+    }
+    case Attributes::MixtureOfExperts: {
+      auto ptr = reinterpret_cast<const linnet::schema::MixtureOfExperts *>(obj);
+      return ptr->UnPack(resolver);
+    }
+    case Attributes::StabilizedGates: {
+      auto ptr = reinterpret_cast<const linnet::schema::StabilizedGates *>(obj);
+      return ptr->UnPack(resolver);
+    }
     default: return nullptr;
   }
 }
@@ -4570,6 +5104,22 @@ inline ::flatbuffers::Offset<void> AttributesUnion::Pack(::flatbuffers::FlatBuff
       auto ptr = reinterpret_cast<const linnet::schema::WkvT *>(value);
       return CreateWkv(_fbb, ptr, _rehasher).Union();
     }
+    case Attributes::SelectiveScan: {
+      auto ptr = reinterpret_cast<const linnet::schema::SelectiveScanT *>(value);
+      return CreateSelectiveScan(_fbb, ptr, _rehasher).Union();
+    }
+    case Attributes::GroupedLinear: {
+      auto ptr = reinterpret_cast<const linnet::schema::GroupedLinearT *>(value);
+      return CreateGroupedLinear(_fbb, ptr, _rehasher).Union();
+    }
+    case Attributes::MixtureOfExperts: {
+      auto ptr = reinterpret_cast<const linnet::schema::MixtureOfExpertsT *>(value);
+      return CreateMixtureOfExperts(_fbb, ptr, _rehasher).Union();
+    }
+    case Attributes::StabilizedGates: {
+      auto ptr = reinterpret_cast<const linnet::schema::StabilizedGatesT *>(value);
+      return CreateStabilizedGates(_fbb, ptr, _rehasher).Union();
+    }
     default: return 0;
   }
 }
@@ -4626,6 +5176,22 @@ inline AttributesUnion::AttributesUnion(const AttributesUnion &u) : type(u.type)
     }
     case Attributes::Wkv: {
       value = new linnet::schema::WkvT(*reinterpret_cast<linnet::schema::WkvT *>(u.value));
+      break;
+    }
+    case Attributes::SelectiveScan: {
+      value = new linnet::schema::SelectiveScanT(*reinterpret_cast<linnet::schema::SelectiveScanT *>(u.value));
+      break;
+    }
+    case Attributes::GroupedLinear: {
+      value = new linnet::schema::GroupedLinearT(*reinterpret_cast<linnet::schema::GroupedLinearT *>(u.value));
+      break;
+    }
+    case Attributes::MixtureOfExperts: {
+      value = new linnet::schema::MixtureOfExpertsT(*reinterpret_cast<linnet::schema::MixtureOfExpertsT *>(u.value));
+      break;
+    }
+    case Attributes::StabilizedGates: {
+      value = new linnet::schema::StabilizedGatesT(*reinterpret_cast<linnet::schema::StabilizedGatesT *>(u.value));
       break;
     }
     default:
@@ -4697,6 +5263,26 @@ inline void AttributesUnion::Reset() {
     }
     case Attributes::Wkv: {
       auto ptr = reinterpret_cast<linnet::schema::WkvT *>(value);
+      delete ptr;
+      break;
+    }
+    case Attributes::SelectiveScan: {
+      auto ptr = reinterpret_cast<linnet::schema::SelectiveScanT *>(value);
+      delete ptr;
+      break;
+    }
+    case Attributes::GroupedLinear: {
+      auto ptr = reinterpret_cast<linnet::schema::GroupedLinearT *>(value);
+      delete ptr;
+      break;
+    }
+    case Attributes::MixtureOfExperts: {
+      auto ptr = reinterpret_cast<linnet::schema::MixtureOfExpertsT *>(value);
+      delete ptr;
+      break;
+    }
+    case Attributes::StabilizedGates: {
+      auto ptr = reinterpret_cast<linnet::schema::StabilizedGatesT *>(value);
       delete ptr;
       break;
     }

@@ -39,5 +39,6 @@ enum class DecayKind : uint8_t { none, per_head, per_key_channel, per_value_chan
 enum class WriteRule : uint8_t { additive, delta, rank_one };
 enum class ReadOrder : uint8_t { after_write, before_write };
 enum class Squash : uint8_t { none, tanh };
+enum class ScanInput : uint8_t { step, unit_variance };
 
 }  // namespace linnet

@@ -14,10 +14,14 @@
 #include "runtime/ops/norm.h"
 #include "runtime/ops/operation.h"
 #include "runtime/ops/rotary.h"
+#include "runtime/ops/selective_scan.h"
 #include "runtime/ops/softmax_attention.h"
+#include "runtime/ops/stabilized_gates.h"
 #include "runtime/ops/token_shift.h"
 #include "runtime/ops/wkv.h"
+#include "runtime/ops/xnn_grouped_linear.h"
 #include "runtime/ops/xnn_linear.h"
+#include "runtime/ops/xnn_mixture_of_experts.h"
 #include "runtime/ops/xnn_quantize.h"
 
 namespace linnet {
@@ -53,6 +57,10 @@ inline constexpr OperatorEntry operator_table[] = {
     entry<SoftmaxAttention>("SoftmaxAttention"),
     entry<FastWeight>("FastWeight"),
     entry<Wkv>("Wkv"),
+    entry<SelectiveScan>("SelectiveScan"),
+    entry<GroupedLinear>("GroupedLinear"),
+    entry<MixtureOfExperts>("MixtureOfExperts"),
+    entry<StabilizedGates>("StabilizedGates"),
 };
 static_assert(std::size(operator_table) == std::variant_size_v<OperatorAttributes>);
 

@@ -169,8 +169,9 @@ Status plan_session(const Graph& graph, const linnet_session_options& options, S
 }
 
 bool has_context_ring(const Graph& graph) {
-  return std::any_of(graph.operators.begin(), graph.operators.end(), [](const Operator& op) {
-    return std::holds_alternative<SoftmaxAttentionAttributes>(op.attributes);
+  return std::any_of(graph.tensors.begin(), graph.tensors.end(), [](const Tensor& tensor) {
+    return tensor.storage == Storage::state && tensor.rank > 0 &&
+           tensor.shape[0] == Dimension(Dimension::Kind::context);
   });
 }
 

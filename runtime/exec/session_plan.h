@@ -31,7 +31,7 @@ Status complete_options(const Graph& graph, const linnet_session_options* given,
 /// Plans a session of a verified graph with complete options.
 Status plan_session(const Graph& graph, const linnet_session_options& options, SessionPlan* out);
 
-/// True if the graph has softmax layers, whose rings hold only the last `context` tokens.
+/// True if the graph has softmax layers whose rings hold only the last `context` tokens.
 bool has_context_ring(const Graph& graph);
 
 }  // namespace linnet

@@ -1,6 +1,7 @@
 #include "runtime/kernels/fast_weight.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "runtime/kernels/targets.h"
 
@@ -246,7 +247,9 @@ void fast_weight_normalizer(const FastWeightHead& head, float* z, float epsilon,
         normalizer_step<DecayKind::per_key_channel>(head, t, z, product, sum);
         break;
     }
-    factor[t] = 1.0f / (head.scale * product + epsilon + query_epsilon * sum);
+    product *= head.scale;
+    factor[t] = head.floor ? 1.0f / (std::max(std::abs(product), head.floor[t][0]) + epsilon)
+                           : 1.0f / (product + epsilon + query_epsilon * sum);
   }
 }
 

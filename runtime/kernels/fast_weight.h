@@ -37,6 +37,7 @@ struct FastWeightHead {
   ConstRows write;                     ///< b: [tokens, key_dim]; rank_one only
   const float* bonus = nullptr;        ///< [key_dim] or null; before_write only
   const float* read_factor = nullptr;  ///< [tokens] or null
+  ConstRows floor;                     ///< [tokens, 1] or without data; for the normaliser alone
   MutableRows state;                   ///< [key_dim, value_dim]
   MutableRows output;                  ///< [tokens, value_dim]; may not overlap an input
 
@@ -59,6 +60,8 @@ size_t fast_weight_block();
 
 /// The normaliser of linear attention. z [key_dim] is the decayed sum of keys, updated in place:
 /// z = w_t z + k_t;  factor[t] = 1 / (scale (q_t . z) + epsilon + query_epsilon * sum(q_t)).
+/// With `floor` [tokens, 1]: factor[t] = 1 / (max(|scale (q_t . z)|, floor_t) + epsilon), as in
+/// mLSTM (Beck et al. 2024).
 void fast_weight_normalizer(const FastWeightHead& head, float* z, float epsilon,
                             float query_epsilon, float* factor);
 

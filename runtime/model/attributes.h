@@ -60,6 +60,20 @@ struct FastWeightAttributes {
   float normalizer_query_epsilon = 0;
 };
 struct WkvAttributes {};
+struct SelectiveScanAttributes {
+  ScanInput input = ScanInput::step;
+};
+struct GroupedLinearAttributes {
+  uint32_t groups = 0;
+  Activation activation = Activation::none;
+};
+struct MixtureOfExpertsAttributes {
+  uint32_t experts = 0;
+  uint32_t experts_per_token = 0;
+  bool normalize = false;
+  Activation activation = Activation::none;
+};
+struct StabilizedGatesAttributes {};
 
 /// The alternative that is held says which operator it is; exec/operator_table.h has them in the
 /// same order.
@@ -67,6 +81,7 @@ using OperatorAttributes =
     std::variant<LinearAttributes, EmbeddingAttributes, QuantizeAttributes, LastRowsAttributes,
                  NormAttributes, ElementwiseAttributes, GroupSumAttributes, TokenShiftAttributes,
                  CausalConvAttributes, RotaryAttributes, SoftmaxAttentionAttributes,
-                 FastWeightAttributes, WkvAttributes>;
+                 FastWeightAttributes, WkvAttributes, SelectiveScanAttributes,
+                 GroupedLinearAttributes, MixtureOfExpertsAttributes, StabilizedGatesAttributes>;
 
 }  // namespace linnet

@@ -8,7 +8,7 @@
 
 namespace linnet {
 
-/// One matrix of a Linear operator, with its bias, as the file stores it plainly.
+/// One matrix that an operator multiplies by, with its bias, as the file stores it plainly.
 struct LinearWeights {
   DataType type = DataType::f32;
   size_t block = 0;  ///< int4: values per scale along a row; 0: one scale per row
@@ -19,7 +19,10 @@ struct LinearWeights {
   const void* scales = nullptr;  ///< int8, int4: f32 [outputs], or bf16 [outputs, inputs / block]
   const float* bias = nullptr;   ///< [outputs] or null
 
-  static LinearWeights of(const Graph& graph, int32_t matrix, int32_t bias);
+  /// Matrix `part` of `parts` of as many rows that lie one behind another in a tensor, and its part
+  /// of the bias, unless that is -1.
+  static LinearWeights of(const Graph& graph, int32_t matrix, int32_t bias, size_t part = 0,
+                          size_t parts = 1);
 
   /// Scales of the whole matrix, and bytes of each.
   size_t scale_count() const { return block == 0 ? outputs : outputs * (inputs / block); }

@@ -12,11 +12,6 @@ size_t whole_pages(size_t bytes) {
   return (bytes + page - 1) / page * page;
 }
 
-bool is_packed_linear(const Graph& graph, const Operator& op) {
-  return std::holds_alternative<LinearAttributes>(op.attributes) &&
-         is_packed_type(graph.tensors[static_cast<size_t>(op.inputs[1])].type);
-}
-
 /// Whom the file has this matrix packed for, where it's not for this machine.
 std::string_view processor_of(std::span<const StoredSection> sections, DataType type) {
   for (const StoredSection& section : sections) {
@@ -44,38 +39,47 @@ Status PackedWeights::pack(const Graph& graph, std::span<const StoredSection> se
   if (status.failed()) return status;
   provider_ = provider();
   size_t matrices = 0;
-  for (const Operator& op : graph.operators) matrices += is_packed_linear(graph, op);
-  if (!entries_.allocate(matrices)) {
+  for (const Operator& op : graph.operators) matrices += MatrixPlace::count(op);
+  if (!entries_.allocate(2 * matrices)) {
     return Status::error(LINNET_OUT_OF_MEMORY, "no memory for the list of %zu matrices", matrices);
   }
   size_t done = 0;
   for (const Operator& op : graph.operators) {
-    if (!is_packed_linear(graph, op)) continue;
-    ++done;
-    if (find(op.inputs[1], op.inputs[2]) != nullptr) continue;
-    Entry& entry = entries_[count_];
-    entry.weight = op.inputs[1];
-    entry.bias = op.inputs[2];
-    const LinearWeights weights = LinearWeights::of(graph, entry.weight, entry.bias);
-    status = find_stored(weights, sections, &entry);
-    if (!status.failed() && entry.packed == nullptr)
-      status = pack_one(weights, sections, mapping, &entry);
-    if (status.failed()) return named(status, op);
-    ++count_;
-    if (entry.private_bytes == 0 || options.progress == nullptr) continue;
-    if (!options.progress(static_cast<float>(done) / static_cast<float>(matrices),
-                          options.progress_context)) {
-      return Status::error(LINNET_CANCELLED, "cancelled while packing matrices");
+    for (size_t i = 0; i < MatrixPlace::count(op); ++i) {
+      const MatrixPlace place = MatrixPlace::of(op, i);
+      ++done;
+      const DataType type = graph.tensors[static_cast<size_t>(place.weight)].type;
+      Entry& entry = entries_[slot_of(place)];
+      if (!is_packed_type(type) || entry.packed != nullptr) continue;
+      status = add(graph, place, sections, mapping, &entry);
+      if (status.failed()) return named(status, op);
+      if (entry.private_bytes == 0 || options.progress == nullptr) continue;
+      if (!options.progress(static_cast<float>(done) / static_cast<float>(matrices),
+                            options.progress_context)) {
+        return Status::error(LINNET_CANCELLED, "cancelled while packing matrices");
+      }
     }
   }
   return Status::ok();
 }
 
-const PackedWeights::Entry* PackedWeights::find(int32_t weight, int32_t bias) const {
-  for (size_t i = 0; i < count_; ++i) {
-    if (entries_[i].weight == weight && entries_[i].bias == bias) return &entries_[i];
-  }
-  return nullptr;
+Status PackedWeights::add(const Graph& graph, const MatrixPlace& place,
+                          std::span<const StoredSection> sections,
+                          const platform::FileMapping* mapping, Entry* entry) {
+  entry->place = place;
+  const LinearWeights weights = place.weights(graph);
+  const Status status = find_stored(weights, sections, entry);
+  if (status.failed() || entry->packed != nullptr) return status;
+  return pack_one(weights, sections, mapping, entry);
+}
+
+/// The index of the matrix's entry, or of the free one where it belongs.
+size_t PackedWeights::slot_of(const MatrixPlace& place) const {
+  constexpr size_t odd = 2654435761U;  // spreads neighbours (Knuth's multiplicative hashing)
+  size_t slot = (static_cast<size_t>(place.weight) * odd + place.part) % entries_.size();
+  while (entries_[slot].place.weight != -1 && entries_[slot].place != place)
+    slot = (slot + 1) % entries_.size();
+  return slot;
 }
 
 Status PackedWeights::layout_of(const LinearWeights& weights, uint64_t* out) {
@@ -91,9 +95,11 @@ Status PackedWeights::layout_of(const LinearWeights& weights, uint64_t* out) {
   return status;
 }
 
-/// Leaves the entry empty where the file has no section for this machine.
+/// Leaves the entry empty where the file has no section for this machine. Sections hold whole
+/// weights only.
 Status PackedWeights::find_stored(const LinearWeights& weights,
                                   std::span<const StoredSection> sections, Entry* entry) {
+  if (entry->place.parts != 1) return Status::ok();
   for (const StoredSection& section : sections) {
     if (section.type != weights.type) continue;
     uint64_t layout = 0;
@@ -101,7 +107,7 @@ Status PackedWeights::find_stored(const LinearWeights& weights,
     if (status.failed()) return status;
     if (section.layout != layout) continue;
     for (const StoredMatrix& stored : section.matrices) {
-      if (stored.weight != entry->weight || stored.bias != entry->bias) continue;
+      if (stored.weight != entry->place.weight || stored.bias != entry->place.bias) continue;
       size_t bytes = 0;
       status = packed_matrix_bytes(weights, &bytes);
       if (status.failed()) return status;
@@ -143,13 +149,14 @@ Status PackedWeights::pack_one(const LinearWeights& weights,
   return status;
 }
 
-Status PackedWeights::create_operator(const Graph& graph, const Operator& linear,
+Status PackedWeights::create_operator(const Graph& graph, const MatrixPlace& matrix,
                                       size_t input_stride, size_t output_stride,
                                       xnn_operator_t* out) const {
-  const Entry* entry = find(linear.inputs[1], linear.inputs[2]);
-  if (entry == nullptr) return Status::error(LINNET_INTERNAL, "its matrix was never packed");
-  return create_packed_linear(LinearWeights::of(graph, entry->weight, entry->bias), entry,
-                              input_stride, output_stride, &provider_, out);
+  const Entry* entry = &entries_[slot_of(matrix)];
+  if (entry->packed == nullptr)
+    return Status::error(LINNET_INTERNAL, "its matrix was never packed");
+  return create_packed_linear(matrix.weights(graph), entry, input_stride, output_stride,
+                              &provider_, out);
 }
 
 // XNNPACK only ever looks up: its `kernel` is the entry itself.

@@ -12,6 +12,7 @@
 #include "runtime/base/status.h"
 #include "runtime/model/graph.h"
 #include "runtime/model/linear_weights.h"
+#include "runtime/model/matrix_place.h"
 
 namespace linnet {
 
@@ -42,13 +43,13 @@ class PackedWeights {
   PackedWeights& operator=(const PackedWeights&) = delete;
   ~PackedWeights();
 
-  /// Finds or packs the matrix of every Linear operator; the pages of `mapping` (null for borrowed
+  /// Finds or packs every matrix of the graph's operators; the pages of `mapping` (null for borrowed
   /// bytes) that held the plain ones that were packed are given back.
   Status pack(const Graph& graph, std::span<const StoredSection> sections,
               const platform::FileMapping* mapping, const linnet_model_options& options);
 
-  /// An XNNPACK operator over the matrix of a Linear: allocates the operator, packs nothing.
-  Status create_operator(const Graph& graph, const Operator& linear, size_t input_stride,
+  /// An XNNPACK operator over one matrix of an operator's: allocates the operator, packs nothing.
+  Status create_operator(const Graph& graph, const MatrixPlace& matrix, size_t input_stride,
                          size_t output_stride, xnn_operator_t* out) const;
 
   /// Private memory of this process that packed matrices take, in whole pages; those that the file
@@ -57,8 +58,7 @@ class PackedWeights {
 
  private:
   struct Entry {
-    int32_t weight = -1;
-    int32_t bias = -1;
+    MatrixPlace place;
     void* packed = nullptr;
     size_t private_bytes = 0;  // 0: lies in the file
   };
@@ -68,7 +68,9 @@ class PackedWeights {
     uint64_t hash = 0;
   };
 
-  const Entry* find(int32_t weight, int32_t bias) const;
+  size_t slot_of(const MatrixPlace& place) const;
+  Status add(const Graph& graph, const MatrixPlace& place, std::span<const StoredSection> sections,
+             const platform::FileMapping* mapping, Entry* entry);
   Status layout_of(const LinearWeights& weights, uint64_t* out);
   Status find_stored(const LinearWeights& weights, std::span<const StoredSection> sections,
                      Entry* entry);
@@ -81,8 +83,9 @@ class PackedWeights {
 
   // XNNPACK takes the provider by a pointer that is not const and keeps it in its operators.
   mutable xnn_weights_cache_provider provider_ = {};
-  Array<Entry> entries_;  // an entry's index is what XNNPACK calls its offset
-  size_t count_ = 0;
+  // A hash table, since mixtures of experts have tens of thousands of matrices. An entry's index is
+  // what XNNPACK calls its offset.
+  Array<Entry> entries_;
   size_t bytes_ = 0;
   static constexpr size_t most_layouts = 8;
   Layout layouts_[most_layouts];  // those asked for so far

@@ -20,6 +20,8 @@ static_assert(static_cast<int>(schema::WriteRule::MAX) == static_cast<int>(Write
 static_assert(static_cast<int>(schema::ReadOrder::MAX) ==
               static_cast<int>(ReadOrder::before_write));
 static_assert(static_cast<int>(schema::Squash::MAX) == static_cast<int>(Squash::tanh));
+static_assert(static_cast<int>(schema::ScanInput::MAX) ==
+              static_cast<int>(ScanInput::unit_variance));
 
 /// Reads one choice; false if the file holds a value that this runtime does not know.
 template <typename To, typename From>
@@ -85,6 +87,24 @@ bool read(const schema::FastWeight& from, OperatorAttributes* to) {
          choose(from.read(), &fast_weight.read) && choose(from.squash(), &fast_weight.squash);
 }
 
+bool read(const schema::SelectiveScan& from, OperatorAttributes* to) {
+  return choose(from.input(), &to->emplace<SelectiveScanAttributes>().input);
+}
+
+bool read(const schema::GroupedLinear& from, OperatorAttributes* to) {
+  auto& linear = to->emplace<GroupedLinearAttributes>();
+  linear.groups = from.groups();
+  return choose(from.activation(), &linear.activation);
+}
+
+bool read(const schema::MixtureOfExperts& from, OperatorAttributes* to) {
+  auto& mixture = to->emplace<MixtureOfExpertsAttributes>();
+  mixture.experts = from.experts();
+  mixture.experts_per_token = from.experts_per_token();
+  mixture.normalize = from.normalize();
+  return choose(from.activation(), &mixture.activation);
+}
+
 bool read_attributes(const schema::Operator& from, OperatorAttributes* to) {
   switch (from.attributes_type()) {
     case schema::Attributes::Linear:
@@ -118,6 +138,15 @@ bool read_attributes(const schema::Operator& from, OperatorAttributes* to) {
       return read(*from.attributes_as_FastWeight(), to);
     case schema::Attributes::Wkv:
       to->emplace<WkvAttributes>();
+      return true;
+    case schema::Attributes::SelectiveScan:
+      return read(*from.attributes_as_SelectiveScan(), to);
+    case schema::Attributes::GroupedLinear:
+      return read(*from.attributes_as_GroupedLinear(), to);
+    case schema::Attributes::MixtureOfExperts:
+      return read(*from.attributes_as_MixtureOfExperts(), to);
+    case schema::Attributes::StabilizedGates:
+      to->emplace<StabilizedGatesAttributes>();
       return true;
     case schema::Attributes::NONE:
       break;

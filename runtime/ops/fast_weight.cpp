@@ -18,7 +18,9 @@ enum Input : size_t {
   bonus,
   state,
   normalizer,
-  input_count
+  input_count,
+  normalizer_floor = input_count,  // an input only where it is there
+  most_inputs
 };
 
 struct HeadSizes {
@@ -75,9 +77,15 @@ Status check_states(const Site& site, const FastWeightAttributes& attributes,
     return site.fail("has a normalizer, which cannot decay per value channel");
   }
   if (attributes.normalize) {
+    if (site.inputs() == most_inputs) {
+      const Status floor = site.expect_activation(site.input(normalizer_floor), "floor", token_rows,
+                                                  attributes.heads);
+      if (floor.failed()) return floor;
+    }
     return site.expect_state(site.input(normalizer), "normalizer state",
                              {heads, Dimension(sizes.key_dim)});
   }
+  if (site.inputs() == most_inputs) return site.fail("has a floor that it does not use");
   return site.input(normalizer) == nullptr
              ? Status::ok()
              : site.fail("has a normalizer state that it does not use");
@@ -86,7 +94,7 @@ Status check_states(const Site& site, const FastWeightAttributes& attributes,
 }  // namespace
 
 Status FastWeight::check(const Site& site) {
-  Status status = site.expect_counts(input_count, 1);
+  Status status = site.expect_counts(site.inputs() == most_inputs ? most_inputs : input_count, 1);
   if (status.failed()) return status;
   const auto& attributes = site.attributes<FastWeightAttributes>();
   const size_t heads = attributes.heads;
@@ -151,6 +159,7 @@ Status FastWeight::prepare(const Bindings& bindings) {
   all_.correct = optional_rows(correct);
   all_.write = optional_rows(write);
   all_.bonus = bindings.input<const float>(bonus);
+  all_.floor = optional_rows(normalizer_floor);
   all_.state = {bindings.input<float>(state), sizes.value_dim};
   all_.output = bindings.output_rows(0);
   all_.scale = attributes_.scale;
@@ -178,6 +187,7 @@ kernels::FastWeightHead FastWeight::head(size_t index, size_t tokens) const {
   move(head.value, index * all_.value_dim);
   move(head.decay, index * decay_columns(attributes_.decay, {all_.key_dim, all_.value_dim}));
   move(head.beta, index);
+  move(head.floor, index);
   move(head.correct, index * all_.key_dim);
   move(head.write, index * all_.key_dim);
   if (head.bonus != nullptr) head.bonus += index * all_.key_dim;

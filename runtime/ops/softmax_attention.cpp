@@ -20,6 +20,12 @@ HeadSizes sizes_of(const SoftmaxAttentionAttributes& attention, const Tensor& qu
           .value_dim = output.columns().number() / attention.heads};
 }
 
+/// The tokens that a ring holds: a sliding window's number, or the session's context.
+Dimension capacity_of(const Tensor* ring) {
+  const Dimension context(Dimension::Kind::context);
+  return ring != nullptr && ring->rank == 2 && ring->rows().is_number() ? ring->rows() : context;
+}
+
 }  // namespace
 
 Status SoftmaxAttention::check(const Site& site) {
@@ -37,20 +43,18 @@ Status SoftmaxAttention::check(const Site& site) {
     return site.fail("has columns that its heads do not divide");
   }
   const Dimension tokens(Dimension::Kind::tokens);
-  // A ring of a fixed number of rows is a window.
   const Tensor* ring = site.input(3);
-  const bool is_window = ring != nullptr && ring->rank == 2 && ring->shape[0].is_number();
-  const Dimension context = is_window ? ring->shape[0] : Dimension(Dimension::Kind::context);
-  if (is_window && context.number() == 0) return site.fail("has a window of no tokens");
+  const Dimension capacity = capacity_of(ring);
+  if (capacity == Dimension(size_t{0})) return site.fail("has rings of no tokens");
   const HeadSizes sizes = sizes_of(attention, *query, output);
   const size_t keys = attention.key_value_heads * sizes.head_dim;
   const size_t values = attention.key_value_heads * sizes.value_dim;
   status = site.expect_activation(query, "query", tokens, attention.heads * sizes.head_dim);
   if (!status.failed()) status = site.expect_activation(site.input(1), "key", tokens, keys);
   if (!status.failed()) status = site.expect_activation(site.input(2), "value", tokens, values);
-  if (!status.failed()) status = site.expect_state(ring, "key ring", {context, Dimension(keys)});
+  if (!status.failed()) status = site.expect_state(ring, "key ring", {capacity, Dimension(keys)});
   if (!status.failed())
-    status = site.expect_state(site.input(4), "value ring", {context, Dimension(values)});
+    status = site.expect_state(site.input(4), "value ring", {capacity, Dimension(values)});
   if (status.failed()) return status;
   return site.expect_activation(&output, "output", tokens, attention.heads * sizes.value_dim);
 }
@@ -65,7 +69,7 @@ Status SoftmaxAttention::prepare(const Bindings& bindings) {
   const HeadSizes sizes = sizes_of(attention, bindings.input_tensor(0), bindings.output_tensor(0));
   key_value_heads_ = attention.key_value_heads;
   threads_ = bindings.threads();
-  all_.capacity = bindings.input_tensor(3).shape[0].in(bindings.largest());
+  all_.capacity = capacity_of(&bindings.input_tensor(3)).in(bindings.largest());
   all_.queries_per_head = sizes.queries_per_head;
   all_.head_dim = sizes.head_dim;
   all_.value_dim = sizes.value_dim;

@@ -5,7 +5,8 @@
 
 namespace linnet {
 
-/// Causal softmax attention over a ring of the last C tokens, query heads in groups.
+/// Causal softmax attention over a ring of the last tokens, as many as a window or the context has,
+/// query heads in groups.
 class SoftmaxAttention final : public Operation {
  public:
   static Status check(const Site& site);

@@ -2,6 +2,7 @@
 
 #include <xnnpack.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 
@@ -37,6 +38,11 @@ class DynamicInt8 {
 
   xnn_quantization_params* parameters() const { return parameters_; }
   int8_t* values() const { return values_; }
+
+  /// After `rows` rows, at least one, have been made: puts the copies of the last one's behind it.
+  void repeat_last_parameters(size_t rows) const {
+    std::fill_n(parameters_ + rows, extra_parameters, parameters_[rows - 1]);
+  }
 
  private:
   static size_t parameter_bytes(size_t rows) {

@@ -1,7 +1,5 @@
 #include "runtime/ops/xnn_quantize.h"
 
-#include <algorithm>
-
 #include "runtime/kernels/residual.h"
 #include "runtime/ops/parallel.h"
 
@@ -66,8 +64,7 @@ Status Quantize::run(const Chunk& chunk) {
   }
   if (status == xnn_status_success) {
     if (pieces_ == 2) quantize_residuals(rows);
-    xnn_quantization_params* last = y_.parameters() + (rows * pieces_ - 1);
-    std::fill_n(last + 1, DynamicInt8::extra_parameters, *last);
+    y_.repeat_last_parameters(rows * pieces_);
     return Status::ok();
   }
   return Status::error(LINNET_INTERNAL, "XNNPACK failed with status %d", static_cast<int>(status));

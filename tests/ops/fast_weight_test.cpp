@@ -273,4 +273,28 @@ TEST_CASE("fast weight: the normaliser") {
   });
 }
 
+TEST_CASE("fast weight: a normaliser with a floor is never below it, whatever its sign") {
+  for_each_target([] {
+    for (const size_t n : lengths()) {
+      CAPTURE(n);
+      Case inputs({DecayKind::per_head, WriteRule::additive}, 6, n, 1);
+      TestRows floor(6, 1), z(1, n), expected_z(1, n), factor(1, 6), expected(1, 6);
+      for (size_t t = 0; t < 6; ++t) floor.at(t, 0) = t % 2 == 0 ? 0.01f : 100.0f;
+      z.fill_with(0.5f);
+      expected_z.fill_with(0.5f);
+      FastWeightHead head = inputs.head();
+      head.floor = floor.in();
+      kernels::fast_weight_normalizer(head, z.data(), 1e-3f, 0.0f, factor.data());
+      reference::fast_weight_normalizer(head, expected_z.data(), 1e-3f, 0.0f, expected.data());
+      // Sums of both signs may be small against their terms, and so their reciprocals err.
+      for (size_t t = 0; t < 6; ++t) {
+        const float want = expected.at(0, t);
+        CHECK(std::abs(factor.at(0, t) - want) < 1e-3f * std::max(1.0f, want));
+      }
+      CHECK(factor.at(0, 1) == doctest::Approx(1 / 100.001).epsilon(1e-5));
+      CHECK(factor.guards_intact());
+    }
+  });
+}
+
 }  // namespace linnet::test

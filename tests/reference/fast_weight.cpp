@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 #include <vector>
 
@@ -123,8 +124,10 @@ void fast_weight_normalizer(const FastWeightHead& head, float* z, float epsilon,
       product += head.query[t][k] * sums[k];
       query_sum += head.query[t][k];
     }
-    factor[t] =
-        static_cast<float>(1 / (head.scale * product + epsilon + query_epsilon * query_sum));
+    product *= head.scale;
+    const double divisor = head.floor ? std::max(std::abs(product), double{head.floor[t][0]})
+                                      : product + query_epsilon * query_sum;
+    factor[t] = static_cast<float>(1 / (divisor + epsilon));
   }
   for (size_t k = 0; k < head.key_dim; ++k) z[k] = static_cast<float>(sums[k]);
 }

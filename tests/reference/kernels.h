@@ -7,9 +7,12 @@
 
 #include "runtime/kernels/elementwise.h"
 #include "runtime/kernels/fast_weight.h"
+#include "runtime/kernels/mixture_of_experts.h"
 #include "runtime/kernels/norm.h"
 #include "runtime/kernels/rotary.h"
+#include "runtime/kernels/selective_scan.h"
 #include "runtime/kernels/softmax_attention.h"
+#include "runtime/kernels/stabilized_gates.h"
 #include "runtime/kernels/time_mix.h"
 #include "runtime/kernels/wkv.h"
 
@@ -42,6 +45,11 @@ void fast_weight_normalizer(const kernels::FastWeightHead& head, float* z, float
 
 /// Token by token: writes the token to the ring, then reads all that it sees from there.
 void softmax_attention(const kernels::SoftmaxAttentionHead& a);
+
+void selective_scan(const kernels::SelectiveScanArguments& a, size_t width);
+void stabilized_gates(const kernels::StabilizedGatesArguments& a);
+void choose_experts(std::span<const float> logits, bool normalize,
+                    std::span<kernels::ExpertShare> shares);
 
 /// The value of a half-precision float, given its bits.
 float half_to_float(uint16_t bits);

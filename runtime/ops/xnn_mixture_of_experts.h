@@ -1,0 +1,78 @@
+#pragma once
+
+#include <xnnpack.h>
+
+#include "runtime/base/array.h"
+#include "runtime/kernels/mixture_of_experts.h"
+#include "runtime/ops/operation.h"
+#include "runtime/ops/xnn_matrix_product.h"
+
+namespace linnet {
+
+/// Sparsely activated feed-forward layers (Shazeer et al. 2017). The tokens of a chunk are grouped
+/// by expert, so that each expert in use multiplies its matrices once, and the others' weights are
+/// not read.
+class MixtureOfExperts final : public Operation {
+ public:
+  static Status check(const Site& site);
+  static size_t scratch_bytes(const Site& site, const Extents& largest);
+
+  ~MixtureOfExperts() override;
+  Status prepare(const Bindings& bindings) override;
+  Status run(const Chunk& chunk) override;
+
+ private:
+  /// A token that an expert works on.
+  struct Assignment {
+    uint32_t token;
+    float weight;
+  };
+
+  struct Sizes {
+    size_t width = 0;
+    size_t hidden = 0;
+    size_t experts = 0;
+    size_t per_token = 0;
+    size_t tokens = 0;             ///< the most there are
+    bool quantizes_inputs = false;  ///< the gates' and ups' weights are int8 or int4
+    bool quantizes_hidden = false;  ///< the downs' are
+  };
+
+  /// Where everything lies in the scratch memory.
+  struct Scratch {
+    kernels::ExpertShare* shares = nullptr;  ///< [tokens, per_token]
+    Assignment* assignments = nullptr;       ///< [tokens * per_token], by expert
+    uint32_t* ends = nullptr;                ///< [experts]: where an expert's assignments end
+    std::byte* inputs = nullptr;             ///< the expert's rows of x, f32 or dynamic_int8
+    float* hidden = nullptr;                 ///< [tokens, 2 * hidden]
+    std::byte* quantized = nullptr;          ///< dynamic_int8 [tokens, hidden], if any
+    float* outputs = nullptr;                ///< [tokens, width]
+    size_t bytes = 0;
+  };
+
+  static Sizes sizes_of(const MixtureOfExpertsAttributes& attributes, const Tensor& gate_and_up,
+                        const Tensor& down, size_t largest_tokens);
+  static Scratch lay_out(const Sizes& sizes, std::byte* memory);
+
+  void route(size_t tokens);
+  Status run_expert(size_t expert, std::span<const Assignment> assignments);
+  void gather(std::span<const Assignment> assignments);
+  void activate(size_t rows);
+  Status quantize_hidden(size_t rows);
+  Status multiply_inputs(MatrixProduct& product, size_t rows);
+  Status multiply_hidden(MatrixProduct& product, size_t rows);
+
+  Sizes sizes_;
+  Scratch scratch_;
+  bool normalize_ = false;
+  Activation activation_ = Activation::none;
+  Array<MatrixProduct> products_;  ///< two per expert: gate and up, then down
+  xnn_operator_t quantizer_ = nullptr;
+  kernels::ConstRows x_;
+  DynamicInt8 quantized_x_;
+  kernels::ConstRows router_;
+  kernels::MutableRows y_;
+  pthreadpool_t threads_ = nullptr;
+};
+
+}  // namespace linnet
