@@ -108,7 +108,9 @@ TEST_CASE("the counter sees allocations") {
 }
 
 TEST_CASE("nothing allocates between session open and close") {
-  for (const char* folder : {"golden/hf/qwen3_5_text", "golden/ref/rwkv7_pth"}) {
+  for (const char* folder :
+       {"golden/hf/qwen3_5_text", "golden/ref/rwkv7_pth", "golden/hf/granitemoehybrid",
+        "golden/hf/mamba", "golden/hf/recurrent_gemma", "golden/hf/xlstm"}) {
     for (const char* weights : {"f32", "int8"}) {
       const GoldenModel golden(folder, weights);
       CAPTURE(folder);

@@ -2,7 +2,7 @@
 
 #include <doctest/doctest.h>
 
-#include <limits>
+#include <cmath>
 
 #include "tests/unit/temp_folder.h"
 
@@ -27,17 +27,38 @@ TEST_CASE("entries are read with defaults, and null counts as absent") {
   CHECK_FALSE(c.has("none"));
 }
 
-TEST_CASE("lists of numbers know infinity, and lists of indices their end") {
-  const Config c = config(R"({"limits": [0.5, {"__float__": "Infinity"}], "layers": [0, 3]})");
-  CHECK(c.numbers("limits") == std::vector<double>{0.5, std::numeric_limits<double>::infinity()});
+TEST_CASE("lists of indices know their end") {
+  const Config c = config(R"({"layers": [0, 3]})");
   CHECK(c.indices("layers", 4) == std::vector<int32_t>{0, 3});
   CHECK_FAILS_WITH(c.indices("layers", 3), "a list of whole numbers from 0 to 2, found [0,3]");
   for (const char* bad : {R"({"n": 1})", R"({"n": ["a"]})", R"({"n": [{"__float__": 1}]})",
                           R"({"n": [{}]})", R"({"n": [-1]})", "{}"}) {
     CHECK_FAILS_WITH(config(bad).indices("n", 9), "'n' should be a list of whole numbers");
   }
-  for (const char* bad :
-       {R"({"n": 1})", R"({"n": ["a"]})", R"({"n": [{"__float__": 1}]})", R"({"n": [{}]})", "{}"}) {
+}
+
+TEST_CASE("null, a word and a number can be told apart where a config means different things") {
+  const Config c = config(R"({"none": null, "word": "auto", "number": 3})");
+  CHECK(c.is_null("none"));
+  CHECK_FALSE(c.is_null("absent"));
+  CHECK_FALSE(c.is_null("number"));
+  CHECK(c.is_text("word"));
+  CHECK_FALSE(c.is_text("number"));
+  CHECK_FALSE(c.is_text("absent"));
+}
+
+TEST_CASE("lists of numbers know infinity in transformers' spelling") {
+  const Config c = config(R"({"limit": [0.5, {"__float__": "Infinity"}], "ids": [],
+                              "low": [{"__float__": "-Infinity"}]})");
+  CHECK(c.numbers("limit") == std::vector<double>{0.5, INFINITY});
+  CHECK(c.numbers("low") == std::vector<double>{-INFINITY});
+  CHECK(c.numbers("ids").empty());
+  CHECK(c.numbers("limit", {0, 1}) == std::vector<double>{0.5, INFINITY});
+  CHECK(c.numbers("absent", {3, 4}) == std::vector<double>{3, 4});
+  CHECK_FAILS_WITH(c.numbers("limit", {1, 2, 3}), "'limit' should be a list of 3 numbers");
+  for (const char* bad : {R"({"n": 1})", R"({"n": ["1"]})", R"({"n": [{"__float__": "big"}]})",
+                          R"({"n": [{"__float__": 1}]})", R"({"n": [{}]})", "{}",
+                          R"({"n": [{"__float__": "Infinity", "x": 1}]})"}) {
     CHECK_FAILS_WITH(config(bad).numbers("n"), "'n' should be a list of numbers");
   }
 }

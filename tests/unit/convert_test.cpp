@@ -82,10 +82,26 @@ void check_fails(const std::string& checkpoint, const std::string& part,
 
 TEST_CASE("the golden checkpoints convert") {
   const std::pair<const char*, const char*> cases[] = {
-      {"hf/qwen3_5_text", "qwen3_5"}, {"hf/qwen3_5_nested", "qwen3_5"}, {"ref/rwkv7_pth", "rwkv7"},
-      {"ref/fla_rwkv7", "rwkv7"},     {"ref/rwkv4_pth", "rwkv4"},       {"ref/rwkv5_pth", "rwkv5"},
-      {"ref/rwkv6_pth", "rwkv6"},     {"ref/fla_gsa", "gsa"},           {"hf/rwkv", "rwkv4"},
-      {"hf/mamba2", "mamba2"}};
+      {"hf/falcon_h1", "falcon_h1"},
+      {"hf/granitemoehybrid", "granitemoehybrid"},
+      {"hf/lfm2", "lfm2"},
+      {"hf/mamba", "mamba"},
+      {"hf/mamba2", "mamba2"},
+      {"hf/minimax", "minimax"},
+      {"hf/olmo_hybrid", "olmo_hybrid"},
+      {"hf/qwen3_5_nested", "qwen3_5"},
+      {"hf/qwen3_5_text", "qwen3_5"},
+      {"hf/qwen3_next", "qwen3_next"},
+      {"hf/recurrent_gemma", "recurrent_gemma"},
+      {"hf/rwkv", "rwkv4"},
+      {"hf/xlstm", "xlstm"},
+      {"ref/fla_gsa", "gsa"},
+      {"ref/fla_rwkv7", "rwkv7"},
+      {"ref/rwkv4_pth", "rwkv4"},
+      {"ref/rwkv5_pth", "rwkv5"},
+      {"ref/rwkv6_pth", "rwkv6"},
+      {"ref/rwkv7_pth", "rwkv7"},
+  };
   for (const auto& example : cases) {
     const char* name = example.first;
     const char* architecture = example.second;
@@ -180,7 +196,7 @@ TEST_CASE("an unknown architecture is named, with those that are known") {
 
 TEST_CASE("configs that this version would run wrongly are refused") {
   TinyQwen35 tiny({.layers = {"linear"}});
-  for (const auto& wrong : {std::pair("hidden_act", "\"gelu\""),
+  for (const auto& wrong : {std::pair("hidden_act", "\"gelu_10\""),
                             {"layer_types", "[]"},
                             {"layer_types", "[\"mamba\"]"},
                             {"attn_output_gate", "false"},

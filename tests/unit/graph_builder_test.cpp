@@ -79,5 +79,33 @@ TEST_CASE_FIXTURE(Fixture, "the context is a symbol only of graphs that have a s
   CHECK(graph.symbols == std::vector<std::string>{"T", "L", "C"});
 }
 
+TEST_CASE_FIXTURE(Fixture, "softmax within a window has rings of that size, and needs no context") {
+  const AttentionInputs inputs = {
+      .query = x, .key = x, .value = x, .head_dim = 3, .value_dim = 3, .window = 5};
+  g.softmax_attention("windowed", inputs, {.heads = 2, .key_value_heads = 2});
+  CHECK(graph.symbols.size() == 2);
+  const int32_t ring = graph.decode.operators.back().inputs[3];
+  CHECK(graph.tensors[static_cast<size_t>(ring)].shape == Shape{5, 6});
+}
+
+TEST_CASE_FIXTURE(Fixture, "scans, grouped matrices and experts check their shapes") {
+  const Value y =
+      g.selective_scan("scan", {.value = x, .step = x, .rates = zeros({4, 6}), .skip = zeros({6})});
+  CHECK(tensor(graph, y).shape == Shape{kTokens, 6});
+  CHECK_THROWS_AS(g.selective_scan("wrong", {.value = x, .step = x, .rates = zeros({4, 5})}),
+                  std::logic_error);
+  const Value grouped = g.grouped_linear("grouped", x, zeros({4, 3}), zeros({4}), {.groups = 2});
+  CHECK(tensor(graph, grouped).shape == Shape{kTokens, 4});
+  CHECK_THROWS_AS(g.grouped_linear("wrong", x, zeros({4, 2}), zeros({4}), {.groups = 2}),
+                  std::logic_error);
+  const Value router = g.linear("router", x, zeros({3, 6}));
+  const ExpertWeights experts = {zeros({3 * 2 * 5, 6}), zeros({3 * 6, 5})};
+  const Value mixed =
+      g.mixture_of_experts("experts", x, router, experts, {.experts = 3, .experts_per_token = 2});
+  CHECK(tensor(graph, mixed).shape == Shape{kTokens, 6});
+  CHECK_THROWS_AS(g.mixture_of_experts("wrong", x, router, experts, {.experts = 4}),
+                  std::logic_error);
+}
+
 }  // namespace
 }  // namespace linnet::convert

@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <span>
+#include <stdexcept>
 
 #include "tests/unit/checkpoint_builder.h"
 
@@ -75,6 +76,31 @@ TEST_CASE("weights of heads are repeated, composed and laid out for all heads") 
   const Weight diagonal = block_diagonal(constant({1, 2}, {1, 2}), 2);
   CHECK(diagonal.shape == Shape{2, 4});
   CHECK(values_of(diagonal) == std::vector<float>{1, 2, 0, 0, 0, 0, 1, 2});
+}
+
+TEST_CASE("weights are cut, stacked and summed, however many rows are asked for at once") {
+  const Weight matrix = constant({3, 2}, {1, 2, 3, 4, 5, 6});
+  const Weight other = constant({1, 2}, {7, 8});
+  const Weight cut = row_range(matrix, 1, 2);
+  CHECK(cut.shape == Shape{2, 2});
+  CHECK(values_of(cut) == std::vector<float>{3, 4, 5, 6});
+  const Weight all = stacked({cut, other, matrix});
+  CHECK(all.shape == Shape{6, 2});
+  CHECK(values_of(all) == std::vector<float>{3, 4, 5, 6, 7, 8, 1, 2, 3, 4, 5, 6});
+  std::vector<float> some(8);
+  all.rows(1, 4, some);
+  CHECK(some == std::vector<float>{5, 6, 7, 8, 1, 2, 3, 4});
+  CHECK(values_of(sum(matrix, matrix)) == std::vector<float>{2, 4, 6, 8, 10, 12});
+  CHECK_THROWS_AS(row_range(matrix, 2, 2), std::logic_error);
+  CHECK_THROWS_AS(stacked({matrix, constant({1}, {1})}), std::logic_error);
+  CHECK_THROWS_AS(sum(matrix, other), std::logic_error);
+}
+
+TEST_CASE("weights are the same if all their values are") {
+  const Weight matrix = constant({3, 2}, {1, 2, 3, 4, 5, 6});
+  CHECK(same_values(matrix, matrix));
+  CHECK_FALSE(same_values(matrix, constant({3, 2}, {1, 2, 3, 4, 5, 7})));
+  CHECK_FALSE(same_values(matrix, constant({2, 3}, {1, 2, 3, 4, 5, 6})));
 }
 
 TEST_CASE("a message names the file, the tensor, what was expected and what was found") {

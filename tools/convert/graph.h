@@ -100,9 +100,24 @@ struct FastWeight {
   float normalizer_query_epsilon = 0;
 };
 struct Wkv {};
+struct SelectiveScan {
+  schema::ScanInput input = schema::ScanInput::step;
+};
+struct GroupedLinear {
+  uint32_t groups = 0;
+  schema::Activation activation = schema::Activation::none;
+};
+struct MixtureOfExperts {
+  uint32_t experts = 0;
+  uint32_t experts_per_token = 0;
+  bool normalize = false;
+  schema::Activation activation = schema::Activation::none;
+};
+struct StabilizedGates {};
 
 using Attributes = std::variant<Linear, Embedding, Quantize, LastRows, Norm, Elementwise, GroupSum,
-                                TokenShift, CausalConv, Rotary, SoftmaxAttention, FastWeight, Wkv>;
+                                TokenShift, CausalConv, Rotary, SoftmaxAttention, FastWeight, Wkv,
+                                SelectiveScan, GroupedLinear, MixtureOfExperts, StabilizedGates>;
 
 struct Operator {
   std::string name;

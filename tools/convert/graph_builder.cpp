@@ -187,9 +187,9 @@ Value GraphBuilder::softmax_attention(const std::string& name, const AttentionIn
   require_width(name + ".key", in.key, int64_t{key_value_heads} * in.head_dim);
   require_width(name + ".value", in.value, int64_t{key_value_heads} * in.value_dim);
   if (in.window == 0 && graph_.symbols.size() < 3) graph_.symbols.emplace_back("C");
-  const int32_t seen = in.window == 0 ? kContext : in.window;
-  const Value keys = state(name + ".keys", {seen, width(in.key)});
-  const Value values = state(name + ".values", {seen, width(in.value)});
+  const int32_t capacity = in.window > 0 ? in.window : kContext;
+  const Value keys = state(name + ".keys", {capacity, width(in.key)});
+  const Value values = state(name + ".values", {capacity, width(in.value)});
   return add_operator(name, attributes,
                       {in.query.tensor, in.key.tensor, in.value.tensor, keys.tensor, values.tensor},
                       {kTokens, heads * in.value_dim});
@@ -222,11 +222,63 @@ Value GraphBuilder::fast_weight(const std::string& name, const FastWeightInputs&
   }
   const Value memory = state(name + ".memory", {heads, in.key_dim, in.value_dim});
   const Value keys = attributes.normalize ? state(name + ".key_sum", {heads, in.key_dim}) : Value{};
-  return add_operator(
-      name, attributes,
-      {in.query.tensor, in.key.tensor, in.value.tensor, in.decay.tensor, in.beta.tensor,
-       in.correct.tensor, in.write.tensor, in.bonus.tensor, memory.tensor, keys.tensor},
-      {kTokens, heads * in.value_dim});
+  std::vector<int32_t> inputs = {
+      in.query.tensor,   in.key.tensor,   in.value.tensor, in.decay.tensor, in.beta.tensor,
+      in.correct.tensor, in.write.tensor, in.bonus.tensor, memory.tensor,   keys.tensor};
+  check("floor", in.floor, heads);
+  if (in.floor.tensor >= 0) inputs.push_back(in.floor.tensor);
+  return add_operator(name, attributes, std::move(inputs), {kTokens, heads * in.value_dim});
+}
+
+Value GraphBuilder::selective_scan(const std::string& name, const ScanInputs& in,
+                                   const SelectiveScan& attributes) {
+  const int32_t states = in.rates.size(0);
+  require_width(name + ".step", in.step, width(in.value));
+  const Value rates = weight(name + ".rates", in.rates);
+  require_width(name + ".rates", rates, width(in.value));
+  for (Value vector : {in.write, in.read}) {
+    if (vector.tensor >= 0) require_width(name, vector, states);
+  }
+  const Value skip = optional_weight(name + ".skip", in.skip);
+  const Value memory = state(name + ".memory", {states, width(in.value)});
+  return add_operator(name, attributes,
+                      {in.value.tensor, in.step.tensor, rates.tensor, in.write.tensor,
+                       in.read.tensor, skip.tensor, memory.tensor},
+                      shape(in.value));
+}
+
+StabilizedGateValues GraphBuilder::stabilized_gates(const std::string& name, Value input,
+                                                    Value forget) {
+  require_width(name, forget, width(input));
+  const Value maximum = state(name + ".maximum", {width(input)});
+  const StabilizedGateValues gates = {activation(name + ".decay", shape(input)),
+                                      activation(name + ".write", shape(input)),
+                                      activation(name + ".floor", shape(input))};
+  add_operator(name, StabilizedGates{}, {input.tensor, forget.tensor, maximum.tensor},
+               std::vector<Value>{gates.decay, gates.write, gates.floor});
+  return gates;
+}
+
+Value GraphBuilder::grouped_linear(const std::string& name, Value x, const Weight& matrix,
+                                   const Weight& bias, const GroupedLinear& attributes) {
+  require_width(name, x, int64_t{attributes.groups} * matrix.size(1));
+  const Value weight_value = weight(name + ".weight", matrix, WeightRole::gate);
+  const Value bias_value = weight(name + ".bias", bias);
+  require_width(name + ".bias", bias_value, matrix.size(0));
+  return add_operator(name, attributes, {x.tensor, weight_value.tensor, bias_value.tensor},
+                      {shape(x)[0], matrix.size(0)});
+}
+
+Value GraphBuilder::mixture_of_experts(const std::string& name, Value x, Value router,
+                                       const ExpertWeights& weights,
+                                       const MixtureOfExperts& attributes) {
+  require_width(name + ".router", router, attributes.experts);
+  const Value gate_and_up =
+      weight(name + ".gate_and_up.weight", weights.gate_and_up, WeightRole::projection);
+  require_width(name + ".gate_and_up", gate_and_up, width(x));
+  const Value down = weight(name + ".down.weight", weights.down, WeightRole::projection);
+  return add_operator(name, attributes, {x.tensor, gate_and_up.tensor, down.tensor, router.tensor},
+                      shape(x));
 }
 
 Value GraphBuilder::wkv(const std::string& name, Value key, Value value, const Weight& decay,

@@ -29,12 +29,32 @@ struct FastWeightInputs {
   Value query, key, value;
   Value decay = {}, beta = {}, correct = {}, write = {}, bonus = {};
   int32_t key_dim = 0, value_dim = 0;
+  Value floor = {};
 };
 
 struct AttentionInputs {
   Value query, key, value;
   int32_t head_dim = 0, value_dim = 0;
-  int32_t window = 0;  ///< tokens that are seen, the current one among them; 0: the context
+  int32_t window = 0;  ///< tokens that each token sees, itself included; 0: the session's context
+};
+
+/// Names as in the schema; absent ones count as 1, an absent skip as 0.
+struct ScanInputs {
+  Value value, step;
+  Weight rates;  ///< [states, width]
+  Value write = {}, read = {};
+  std::optional<Weight> skip = {};
+};
+
+/// [experts * 2 * hidden, width] and [experts * width, hidden], expert by expert.
+struct ExpertWeights {
+  Weight gate_and_up;
+  Weight down;
+};
+
+/// What takes the place of exponential gates, see the schema.
+struct StabilizedGateValues {
+  Value decay, write, floor;
 };
 
 /// An elementwise operator in the making: acc = x, then step after step, then end().
@@ -45,6 +65,8 @@ class ElementwiseChain {
   ElementwiseChain& add(Value y) { return step(Function::add, y); }
   ElementwiseChain& add(float y) { return step(Function::add, y); }
   ElementwiseChain& subtract(Value y) { return step(Function::subtract, y); }
+  ElementwiseChain& subtract(float y) { return step(Function::subtract, y); }
+  ElementwiseChain& subtract_from(float y) { return step(Function::subtract_from, y); }
   ElementwiseChain& multiply(Value y) { return step(Function::multiply, y); }
   ElementwiseChain& multiply(float y) { return step(Function::multiply, y); }
   ElementwiseChain& multiply_silu(Value y) { return step(Function::multiply_silu, y); }
@@ -56,6 +78,7 @@ class ElementwiseChain {
   ElementwiseChain& softplus() { return step(Function::softplus, 0); }
   ElementwiseChain& sigmoid() { return step(Function::sigmoid, 0); }
   ElementwiseChain& log_sigmoid() { return step(Function::log_sigmoid, 0); }
+  ElementwiseChain& tanh() { return step(Function::tanh, 0); }
   ElementwiseChain& silu() { return step(Function::silu, 0); }
   ElementwiseChain& gelu_tanh() { return step(Function::gelu_tanh, 0); }
   ElementwiseChain& relu() { return step(Function::relu, 0); }
@@ -131,13 +154,22 @@ class GraphBuilder {
 
   Value rotary(const std::string& name, Value x, Value frequencies, const Rotary& attributes);
 
-  /// All three make their own states.
+  /// These make their own states.
   Value softmax_attention(const std::string& name, const AttentionInputs& inputs,
                           const SoftmaxAttention& attributes);
   Value fast_weight(const std::string& name, const FastWeightInputs& inputs,
                     const FastWeight& attributes);
   Value wkv(const std::string& name, Value key, Value value, const Weight& decay,
             const Weight& bonus);
+  Value selective_scan(const std::string& name, const ScanInputs& inputs,
+                       const SelectiveScan& attributes = {});
+  StabilizedGateValues stabilized_gates(const std::string& name, Value input, Value forget);
+
+  /// `matrix` is [groups * out, in]: the matrices of all groups, one below another.
+  Value grouped_linear(const std::string& name, Value x, const Weight& matrix, const Weight& bias,
+                       const GroupedLinear& attributes);
+  Value mixture_of_experts(const std::string& name, Value x, Value router,
+                           const ExpertWeights& weights, const MixtureOfExperts& attributes);
 
   int32_t width(Value value) const;
 

@@ -75,6 +75,20 @@ struct AttributesWriter {
         .Union();
   }
   Offset<void> operator()(const Wkv&) { return schema::CreateWkv(out).Union(); }
+  Offset<void> operator()(const SelectiveScan& a) {
+    return schema::CreateSelectiveScan(out, a.input).Union();
+  }
+  Offset<void> operator()(const GroupedLinear& a) {
+    return schema::CreateGroupedLinear(out, a.groups, a.activation).Union();
+  }
+  Offset<void> operator()(const MixtureOfExperts& a) {
+    return schema::CreateMixtureOfExperts(out, a.experts, a.experts_per_token, a.normalize,
+                                          a.activation)
+        .Union();
+  }
+  Offset<void> operator()(const StabilizedGates&) {
+    return schema::CreateStabilizedGates(out).Union();
+  }
 };
 
 /// The union's tag for each alternative of the variant, in its order.
@@ -90,7 +104,11 @@ constexpr schema::Attributes kTags[] = {schema::Attributes::Linear,
                                         schema::Attributes::Rotary,
                                         schema::Attributes::SoftmaxAttention,
                                         schema::Attributes::FastWeight,
-                                        schema::Attributes::Wkv};
+                                        schema::Attributes::Wkv,
+                                        schema::Attributes::SelectiveScan,
+                                        schema::Attributes::GroupedLinear,
+                                        schema::Attributes::MixtureOfExperts,
+                                        schema::Attributes::StabilizedGates};
 static_assert(std::size(kTags) == std::variant_size_v<Attributes>);
 
 Offset<schema::Tensor> write_tensor(FlatBufferBuilder& out, const Tensor& tensor,

@@ -12,6 +12,7 @@ namespace {
 // Far above every model; products of two sizes stay in range of 64 bits.
 constexpr uint64_t kLargestSize = 1 << 24;
 constexpr int32_t kMostLayers = 1 << 16;
+constexpr uint64_t kComparedValues = 1 << 20;  // at a time: a few megabytes
 
 /// Values in a row, which is all but dimension 0.
 uint64_t row_values(const Shape& shape) { return element_count({shape.begin() + 1, shape.end()}); }
@@ -157,6 +158,77 @@ Weight row(Weight weight, int32_t index) {
   return {shape, std::move(rows)};
 }
 
+Weight row_range(Weight weight, int32_t first, int32_t count) {
+  if (first < 0 || count < 0 || first + count > weight.size(0)) {
+    throw std::logic_error("row_range: " + std::to_string(count) + " rows of " +
+                           shape_text(weight.shape));
+  }
+  Shape shape = weight.shape;
+  shape[0] = count;
+  const auto skipped = static_cast<uint64_t>(first);
+  return {std::move(shape),
+          [rows = std::move(weight.rows), skipped](uint64_t at, uint64_t n, std::span<float> out) {
+            rows(skipped + at, n, out);
+          }};
+}
+
+Weight stacked(std::vector<Weight> weights) {
+  Shape shape = weights.at(0).shape;
+  const uint64_t width = row_values(shape);
+  shape[0] = 0;
+  for (const Weight& weight : weights) {
+    if (row_values(weight.shape) != width) throw std::logic_error("stacked: rows of many sizes");
+    shape[0] += weight.size(0);
+  }
+  auto rows = [weights = std::move(weights), width](uint64_t first, uint64_t count,
+                                                    std::span<float> out) {
+    uint64_t begin = 0;
+    for (const Weight& weight : weights) {
+      const uint64_t end = begin + static_cast<uint64_t>(weight.size(0));
+      const uint64_t from = std::max(first, begin);
+      const uint64_t to = std::min(first + count, end);
+      if (from < to) {
+        weight.rows(from - begin, to - from,
+                    out.subspan((from - first) * width, (to - from) * width));
+      }
+      begin = end;
+    }
+  };
+  return {std::move(shape), std::move(rows)};
+}
+
+Weight sum(Weight a, Weight b) {
+  if (a.shape != b.shape) {
+    throw std::logic_error("sum: " + shape_text(a.shape) + " and " + shape_text(b.shape));
+  }
+  auto rows = [a_rows = std::move(a.rows), b_rows = std::move(b.rows)](
+                  uint64_t first, uint64_t count, std::span<float> out) {
+    a_rows(first, count, out);
+    std::vector<float> addend(out.size());
+    b_rows(first, count, addend);
+    for (size_t i = 0; i < out.size(); ++i) out[i] += addend[i];
+  };
+  return {std::move(a.shape), std::move(rows)};
+}
+
+bool same_values(const Weight& a, const Weight& b) {
+  if (a.shape != b.shape) return false;
+  const uint64_t width = row_values(a.shape);
+  const auto rows = static_cast<uint64_t>(a.size(0));
+  const uint64_t step = std::max<uint64_t>(1, kComparedValues / std::max<uint64_t>(1, width));
+  std::vector<float> a_values;
+  std::vector<float> b_values;
+  for (uint64_t first = 0; first < rows; first += step) {
+    const uint64_t count = std::min(step, rows - first);
+    a_values.resize(count * width);
+    b_values.resize(count * width);
+    a.rows(first, count, a_values);
+    b.rows(first, count, b_values);
+    if (a_values != b_values) return false;
+  }
+  return true;
+}
+
 Weight selected_rows(Weight weight, int32_t row_count, std::function<uint64_t(uint64_t)> source) {
   const uint64_t width = row_values(weight.shape);
   auto rows = [inner = std::move(weight.rows), source = std::move(source), width](
@@ -177,11 +249,6 @@ Weight selected_rows(Weight weight, int32_t row_count, std::function<uint64_t(ui
 Weight permuted_rows(Weight weight, std::function<uint64_t(uint64_t)> source) {
   const int32_t rows = weight.size(0);
   return selected_rows(std::move(weight), rows, std::move(source));
-}
-
-Weight row_range(Weight weight, int32_t first, int32_t count) {
-  return selected_rows(std::move(weight), count,
-                       [first](uint64_t row) { return static_cast<uint64_t>(first) + row; });
 }
 
 Weight repeated_heads(Weight weight, int32_t heads, int32_t times) {

@@ -65,14 +65,23 @@ Weight transposed(Weight weight);
 /// Row `index` of a matrix, as a vector.
 Weight row(Weight weight, int32_t index);
 
+/// Rows [first, first + count) of the weight.
+Weight row_range(Weight weight, int32_t first, int32_t count);
+
+/// The rows of all, which have the same row shape, one weight below another.
+Weight stacked(std::vector<Weight> weights);
+
+/// Value by value the sum of two weights of one shape.
+Weight sum(Weight a, Weight b);
+
+/// Whether two weights of one shape have the same values; reads both, some rows at a time.
+bool same_values(const Weight& a, const Weight& b);
+
 /// `row_count` rows, of which row i is row source(i) of the weight.
 Weight selected_rows(Weight weight, int32_t row_count, std::function<uint64_t(uint64_t)> source);
 
 /// Row i is row source(i) of the weight.
 Weight permuted_rows(Weight weight, std::function<uint64_t(uint64_t)> source);
-
-/// Rows [first, first + count).
-Weight row_range(Weight weight, int32_t first, int32_t count);
 
 /// Every head's rows, one after another, `times` times: a key head for each of its query heads.
 Weight repeated_heads(Weight weight, int32_t heads, int32_t times);

@@ -94,6 +94,18 @@ std::string attributes_text(const schema::Operator& step) {
     }
     case schema::Attributes::FastWeight:
       return fast_weight_text(*step.attributes_as_FastWeight());
+    case schema::Attributes::SelectiveScan:
+      return std::string(" ") +
+             schema::EnumNameScanInput(step.attributes_as_SelectiveScan()->input());
+    case schema::Attributes::GroupedLinear: {
+      const auto* linear = step.attributes_as_GroupedLinear();
+      return text(" %u groups", linear->groups()) + activation_text(linear->activation());
+    }
+    case schema::Attributes::MixtureOfExperts: {
+      const auto* mixture = step.attributes_as_MixtureOfExperts();
+      return text(" %u of %u experts", mixture->experts_per_token(), mixture->experts()) +
+             activation_text(mixture->activation());
+    }
     default:
       return "";
   }

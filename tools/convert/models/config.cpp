@@ -18,6 +18,18 @@ bool is_size(const nlohmann::json& value) {
   return value.get<int64_t>() > 0 && value.get<int64_t>() <= kLargestSize;
 }
 
+/// A number, or transformers' spelling of one that JSON has no word for.
+std::optional<double> number_of(const nlohmann::json& value) {
+  if (value.is_number()) return value.get<double>();
+  if (!value.is_object() || value.size() != 1) return {};
+  const auto spelled = value.find("__float__");
+  if (spelled == value.end() || !spelled->is_string()) return {};
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  if (*spelled == "Infinity") return kInfinity;
+  if (*spelled == "-Infinity") return -kInfinity;
+  return {};
+}
+
 std::string joined(const std::vector<std::string>& names) {
   std::string text;
   for (const std::string& name : names) text += (text.empty() ? "'" : ", '") + name + "'";
@@ -39,6 +51,16 @@ const nlohmann::json* Config::find(const std::string& key) const {
 bool Config::is_list(const std::string& key) const {
   const nlohmann::json* value = find(key);
   return value != nullptr && value->is_array();
+}
+
+bool Config::is_text(const std::string& key) const {
+  const nlohmann::json* value = find(key);
+  return value != nullptr && value->is_string();
+}
+
+bool Config::is_null(const std::string& key) const {
+  const auto found = object_.find(key);
+  return found != object_.end() && found->is_null();
 }
 
 const nlohmann::json& Config::get(const std::string& key, const std::string& expected) const {
@@ -134,10 +156,9 @@ std::vector<double> Config::numbers(const std::string& key) const {
   const nlohmann::json& list = get(key, "a list of numbers");
   if (!list.is_array()) fail(key, "a list of numbers");
   for (const nlohmann::json& value : list) {
-    const bool is_infinity =
-        value.is_object() && value.contains("__float__") && value["__float__"] == "Infinity";
-    if (!is_infinity && !value.is_number()) fail(key, "a list of numbers");
-    values.push_back(is_infinity ? std::numeric_limits<double>::infinity() : value.get<double>());
+    const std::optional<double> number = number_of(value);
+    if (!number) fail(key, "a list of numbers");
+    values.push_back(*number);
   }
   return values;
 }
@@ -149,6 +170,16 @@ std::vector<Config> Config::objects(const std::string& key) const {
   std::vector<Config> list;
   for (const nlohmann::json& item : *value) list.emplace_back(item, where_ + ": " + key);
   return list;
+}
+
+std::vector<double> Config::numbers(const std::string& key,
+                                    const std::vector<double>& fallback) const {
+  if (!has(key)) return fallback;
+  std::vector<double> values = numbers(key);
+  if (values.size() != fallback.size()) {
+    fail(key, "a list of " + std::to_string(fallback.size()) + " numbers");
+  }
+  return values;
 }
 
 Config Config::object(const std::string& key) const {

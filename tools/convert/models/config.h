@@ -18,6 +18,9 @@ class Config {
   const std::string& where() const { return where_; }
   bool has(const std::string& key) const { return find(key) != nullptr; }
   bool is_list(const std::string& key) const;
+  bool is_text(const std::string& key) const;
+  /// Whether the entry is there and null, where that means more than an absent one.
+  bool is_null(const std::string& key) const;
 
   /// An entry that may be absent takes the default; without a default it must be there.
   int32_t size(const std::string& key, std::optional<int32_t> fallback = {}) const;
@@ -28,9 +31,11 @@ class Config {
   std::vector<int32_t> sizes(const std::string& key) const;
   /// Numbers of layers and such: whole, from 0 to below `end`.
   std::vector<int32_t> indices(const std::string& key, int32_t end) const;
-  /// Knows the infinity that JSON has no word for: {"__float__": "Infinity"}, as transformers saves
-  /// it.
+  /// They may be infinite, which JSON has no word for: {"__float__": "Infinity"}, as transformers
+  /// saves it.
   std::vector<double> numbers(const std::string& key) const;
+  /// As many numbers as the fallback has.
+  std::vector<double> numbers(const std::string& key, const std::vector<double>& fallback) const;
 
   /// The object at `key`; an empty one if absent.
   Config object(const std::string& key) const;

@@ -1,5 +1,7 @@
-// Qwen3.5, text part: gated delta networks (Yang et al. 2024, arXiv:2412.06464) with every few
-// layers a gated softmax attention; the equations are those of transformers' modeling_qwen3_5.py.
+// Qwen3.5, text part, and Qwen3-Next: gated delta networks (Yang et al. 2024, arXiv:2412.06464)
+// with every few layers a gated softmax attention; the equations are those of transformers'
+// modeling_qwen3_5.py and modeling_qwen3_next.py. The latter stores the delta networks' projections
+// key head by key head, and has mixtures of experts.
 
 #include <algorithm>
 #include <cmath>
@@ -7,27 +9,30 @@
 #include <vector>
 
 #include "tools/convert/graph_builder.h"
+#include "tools/convert/models/decoder_parts.h"
 #include "tools/convert/models/family.h"
+#include "tools/convert/models/gated_delta_net.h"
 #include "tools/convert/models/rope.h"
 
 namespace linnet::convert {
 namespace {
 
+constexpr const char* kNextModelTypes[] = {"qwen3_next"};
+constexpr const char* kNextArchitectures[] = {"Qwen3NextForCausalLM"};
 constexpr const char* kModelTypes[] = {"qwen3_5", "qwen3_5_text"};
 constexpr const char* kArchitectures[] = {"Qwen3_5ForCausalLM", "Qwen3_5ForConditionalGeneration"};
 
-/// What the runtime's CausalConv takes.
-constexpr int32_t kSmallestConvKernel = 2, kLargestConvKernel = 16;
-
-/// Of the model inside; the defaults are those of transformers' Qwen3_5TextConfig.
+/// Of the model inside.
 struct Sizes {
   int32_t vocabulary, width, feed_forward, layers;
   int32_t heads, key_value_heads, head_dim;
   int32_t linear_key_heads, linear_value_heads, linear_key_dim, linear_value_dim, kernel;
   float epsilon;
   bool attention_bias;
+  schema::Activation activation = schema::Activation::silu;
   std::vector<bool> linear_layers;
-  RotaryFrequencies rotary;  ///< empty without softmax attention
+  std::vector<double> dense_layers = {};  ///< Qwen3-Next: layers without experts
+  RotaryFrequencies rotary;               ///< empty without softmax attention
 
   int32_t queries, keys;               ///< all heads of the softmax attention together
   int32_t linear_keys, linear_values;  ///< all heads of the linear attention together
@@ -57,16 +62,24 @@ std::vector<bool> read_layer_types(const Config& config, int32_t layers) {
   return linear;
 }
 
-Sizes read_sizes(const Config& config) {
-  config.require_one_of("hidden_act", {"silu", "swish"});
+/// Where transformers' Qwen3_5TextConfig and Qwen3NextConfig differ.
+struct Defaults {
+  int32_t vocabulary, width, feed_forward, layers, key_value_heads;
+};
+constexpr Defaults kDefaults = {248320, 4096, 12288, 32, 4};
+constexpr Defaults kNextDefaults = {151936, 2048, 5632, 48, 2};
+
+Sizes read_sizes(const Config& config, const Defaults& defaults) {
   if (!config.flag("attn_output_gate", true)) config.fail("attn_output_gate", "true");
   Sizes sizes;
-  sizes.vocabulary = config.size("vocab_size", 248320);
-  sizes.width = config.size("hidden_size", 4096);
-  sizes.feed_forward = config.size("intermediate_size", 12288);
-  sizes.layers = config.size("num_hidden_layers", 32);
+  sizes.vocabulary = config.size("vocab_size", defaults.vocabulary);
+  sizes.width = config.size("hidden_size", defaults.width);
+  sizes.feed_forward = config.size("intermediate_size", defaults.feed_forward);
+  sizes.layers = config.size("num_hidden_layers", defaults.layers);
   sizes.heads = config.size("num_attention_heads", 16);
-  sizes.key_value_heads = config.size("num_key_value_heads", 4);
+  sizes.key_value_heads = config.size("num_key_value_heads", defaults.key_value_heads);
+  sizes.activation = read_activation(config, "hidden_act", "silu");
+  if (config.has("mlp_only_layers")) sizes.dense_layers = config.numbers("mlp_only_layers");
   sizes.head_dim = config.size("head_dim", 256);
   sizes.linear_key_heads = config.size("linear_num_key_heads", 16);
   sizes.linear_value_heads = config.size("linear_num_value_heads", 32);
@@ -100,10 +113,11 @@ Sizes read_sizes(const Config& config) {
 
 class Qwen35 {
  public:
-  Qwen35(const Source& source, Graph& graph)
-      : outer_(*source.config),
+  Qwen35(const Source& source, Graph& graph, bool is_next)
+      : is_next_(is_next),
+        outer_(*source.config),
         config_(outer_.has("text_config") ? outer_.object("text_config") : outer_),
-        sizes_(read_sizes(config_)),
+        sizes_(read_sizes(config_, is_next ? kNextDefaults : kDefaults)),
         weights_(source.checkpoint),
         g_(graph) {
     for (const char* prefix : {"model.language_model.", "language_model.model.", "model.", ""}) {
@@ -182,61 +196,65 @@ class Qwen35 {
     x = g_.elementwise("mixer_residual", x).add(mixed).end();
     const Value mlp_in =
         rms_norm("mlp_norm", x, at + "post_attention_layernorm.weight", sizes_.width);
-    return g_.elementwise("mlp_residual", x).add(mlp(at + "mlp.", mlp_in)).end();
+    return g_.elementwise("mlp_residual", x).add(mlp(index, at + "mlp.", mlp_in)).end();
   }
 
-  /// S_t = e^g_t S_{t-1} + k_t beta_t (v_t - k_t^T e^g_t S_{t-1})^T, o_t = S_t^T q_t / sqrt(K).
   Value linear_attention(const std::string& at, Value x) {
-    const auto scope = g_.scope("linear_attention");
     const int32_t keys = sizes_.linear_keys;
     const int32_t values = sizes_.linear_values;
     const int32_t heads = sizes_.linear_value_heads;
-    const auto key_heads = static_cast<uint32_t>(sizes_.linear_key_heads);
     const int32_t mixed = 2 * keys + values;
-
-    const Value qkv =
-        g_.linear("qkv", x, weights_(at + "in_proj_qkv.weight", {mixed, sizes_.width}));
-    const Value z = g_.linear("z", x, weights_(at + "in_proj_z.weight", {values, sizes_.width}));
-    const Value convolved = g_.causal_conv(
-        "convolution", qkv, transposed(weights_(at + "conv1d.weight", {mixed, sizes_.kernel})),
-        schema::Activation::silu);
-    const Value unit_qk = g_.norm("qk_norm", g_.view("qk", convolved, 0, 2 * keys),
-                                  {schema::NormKind::l2, 2 * key_heads, 1e-6f});
-
-    const Value output = g_.fast_weight(
-        "memory",
-        {.query = g_.view("q", unit_qk, 0, keys),
-         .key = g_.view("k", unit_qk, keys, keys),
-         .value = g_.view("v", convolved, 2 * keys, values),
-         .decay = decay(at, x),
-         .beta = g_.linear("beta", x, weights_(at + "in_proj_b.weight", {heads, sizes_.width}),
-                           {.activation = schema::Activation::sigmoid, .role = WeightRole::gate}),
-         .key_dim = sizes_.linear_key_dim,
-         .value_dim = sizes_.linear_value_dim},
-        {.heads = static_cast<uint32_t>(heads),
-         .key_heads = key_heads,
-         .decay = schema::DecayKind::per_head,
-         .rule = schema::WriteRule::delta,
-         .scale = 1.0f / std::sqrt(static_cast<float>(sizes_.linear_key_dim))});
-
+    const int32_t width = sizes_.width;
+    GatedDeltaNet net;
+    net.key_heads = sizes_.linear_key_heads;
+    net.value_heads = heads;
+    net.key_dim = sizes_.linear_key_dim;
+    net.value_dim = sizes_.linear_value_dim;
+    net.norm_epsilon = sizes_.epsilon;
+    if (is_next_) {
+      read_grouped_projections(at, net);
+    } else {
+      net.qkv = weights_(at + "in_proj_qkv.weight", {mixed, width});
+      net.z = weights_(at + "in_proj_z.weight", {values, width});
+      net.a = weights_(at + "in_proj_a.weight", {heads, width});
+      net.beta = weights_(at + "in_proj_b.weight", {heads, width});
+    }
+    net.convolution = transposed(weights_(at + "conv1d.weight", {mixed, sizes_.kernel}));
+    net.dt_bias = weights_(at + "dt_bias", {heads});
+    net.a_log = weights_(at + "A_log", {heads});
     // Unlike the other norms, this one's weight is stored as it is.
-    const Value normed = g_.norm(
-        "norm", output, {schema::NormKind::rms, static_cast<uint32_t>(heads), sizes_.epsilon},
-        weights_(at + "norm.weight", {sizes_.linear_value_dim}));
-    const Value gated = g_.elementwise("gated", normed).multiply_silu(z).end();
-    return g_.linear("out", gated, weights_(at + "out_proj.weight", {sizes_.width, values}));
+    net.norm = weights_(at + "norm.weight", {sizes_.linear_value_dim});
+    net.out = weights_(at + "out_proj.weight", {width, values});
+    return gated_delta_net(g_, net, x);
   }
 
-  /// e^g = exp(-exp(A_log) softplus(a + dt_bias)), as in Mamba-2.
-  Value decay(const std::string& at, Value x) {
-    const int32_t heads = sizes_.linear_value_heads;
-    const Value a =
-        g_.linear("a", x, weights_(at + "in_proj_a.weight", {heads, sizes_.width}),
-                  {.bias = weights_(at + "dt_bias", {heads}), .role = WeightRole::gate});
-    const Value rate = g_.weight(
-        "decay.rate",
-        mapped(weights_(at + "A_log", {heads}), [](float a_log) { return -std::exp(a_log); }));
-    return g_.elementwise("decay", a).softplus().multiply(rate).exp().end();
+  /// Qwen3-Next: for every key head the rows [query | key | values | z] of its value heads in one
+  /// matrix, and their [beta | a] in another.
+  void read_grouped_projections(const std::string& at, GatedDeltaNet& net) {
+    const int32_t width = sizes_.width;
+    const int32_t values = net.values() / net.key_heads;
+    const int32_t heads = net.value_heads / net.key_heads;
+    const Weight qkvz =
+        weights_(at + "in_proj_qkvz.weight", {2 * (net.keys() + net.values()), width});
+    const int32_t group = 2 * (net.key_dim + values);
+    const auto part = [&](const Weight& all, int32_t stride, int32_t first, int32_t rows) {
+      return group_rows(all, net.key_heads, stride, first, rows);
+    };
+    net.qkv =
+        stacked({part(qkvz, group, 0, net.key_dim), part(qkvz, group, net.key_dim, net.key_dim),
+                 part(qkvz, group, 2 * net.key_dim, values)});
+    net.z = part(qkvz, group, 2 * net.key_dim + values, values);
+    const Weight ba = weights_(at + "in_proj_ba.weight", {2 * net.value_heads, width});
+    net.beta = part(ba, 2 * heads, 0, heads);
+    net.a = part(ba, 2 * heads, heads, heads);
+  }
+
+  /// Rows [first, first + rows) of each of `groups` groups of `stride` rows.
+  static Weight group_rows(const Weight& all, int32_t groups, int32_t stride, int32_t first,
+                           int32_t rows) {
+    std::vector<Weight> parts;
+    for (int32_t i = 0; i < groups; ++i) parts.push_back(row_range(all, i * stride + first, rows));
+    return stacked(std::move(parts));
   }
 
   /// o = (sigmoid(gate) * softmax(q k^T / sqrt(D)) v) W_o.
@@ -301,17 +319,52 @@ class Qwen35 {
                       .scale = sizes_.rotary.scale});
   }
 
-  /// (silu(x W_gate) * x W_up) W_down.
-  Value mlp(const std::string& at, Value x) {
-    const auto scope = g_.scope("mlp");
-    const Shape widening = {sizes_.feed_forward, sizes_.width};
-    const Value gate = g_.linear("gate", x, weights_(at + "gate_proj.weight", widening));
-    const Value up = g_.linear("up", x, weights_(at + "up_proj.weight", widening));
-    const Value product = g_.elementwise("product", up).multiply_silu(gate).end();
-    return g_.linear("down", product,
-                     weights_(at + "down_proj.weight", {sizes_.width, sizes_.feed_forward}));
+  Value mlp(int32_t index, const std::string& at, Value x) {
+    if (!has_experts(index)) return dense_mlp(at, sizes_.feed_forward, x);
+    return g_.elementwise("mlp", shared_expert(at, x)).add(mixture(at, x)).end();
   }
 
+  bool has_experts(int32_t index) const {
+    if (!is_next_ || config_.number("num_experts", 512) == 0) return false;
+    const auto& dense = sizes_.dense_layers;
+    return std::ranges::find(dense, index) == dense.end() &&
+           (index + 1) % config_.size("decoder_sparse_step", 1) == 0;
+  }
+
+  Value dense_mlp(const std::string& at, int32_t hidden, Value x) {
+    return gated_mlp(g_,
+                     {.gate = read_affine(weights_, at + "gate_proj", hidden, sizes_.width, false),
+                      .up = read_affine(weights_, at + "up_proj", hidden, sizes_.width, false),
+                      .down = read_affine(weights_, at + "down_proj", sizes_.width, hidden, false),
+                      .activation = sizes_.activation},
+                     x);
+  }
+
+  Value mixture(const std::string& at, Value x) {
+    const int32_t experts = config_.size("num_experts", 512);
+    return mixture_of_experts(
+        g_,
+        {.router = weights_(at + "gate.weight", {experts, sizes_.width}),
+         .weights = read_experts(weights_, at, {"gate_proj", "up_proj", "down_proj"}, experts,
+                                 config_.size("moe_intermediate_size", 512), sizes_.width),
+         .experts_per_token = read_experts_per_token(config_, experts, 10),
+         .normalize = config_.flag("norm_topk_prob", true),
+         .activation = sizes_.activation},
+        x);
+  }
+
+  /// sigmoid(x . w) times an MLP that every token goes through.
+  Value shared_expert(const std::string& at, Value x) {
+    const auto scope = g_.scope("shared_expert");
+    const Weight weight = weights_(at + "shared_expert_gate.weight", {1, sizes_.width});
+    const Value gate = g_.linear(
+        "gate", x, weight, {.activation = schema::Activation::sigmoid, .role = WeightRole::gate});
+    const int32_t hidden = config_.size("shared_expert_intermediate_size", 512);
+    const Value out = dense_mlp(at + "shared_expert.", hidden, x);
+    return g_.elementwise("gated", out).multiply(gate).end();
+  }
+
+  bool is_next_;  ///< Qwen3-Next
   Config outer_;
   Config config_;
   Sizes sizes_;
@@ -322,6 +375,18 @@ class Qwen35 {
   Value frequencies_;  ///< of the rotary channels, shared by all layers
 };
 
+Graph build_model(const Source& source, bool is_next) {
+  Graph graph;
+  Qwen35 model(source, graph, is_next);
+  model.build();
+  graph.vocabulary = static_cast<uint32_t>(model.sizes().vocabulary);
+  // Only softmax layers tie the model to positions.
+  if (model.sizes().any_softmax()) {
+    graph.context = static_cast<uint32_t>(model.config().size("max_position_embeddings", 32768));
+  }
+  return graph;
+}
+
 }  // namespace
 
 template <>
@@ -331,15 +396,17 @@ bool recognizes<struct Qwen35Family>(const Source& source) {
 
 template <>
 Graph build<struct Qwen35Family>(const Source& source) {
-  Graph graph;
-  Qwen35 model(source, graph);
-  model.build();
-  graph.vocabulary = static_cast<uint32_t>(model.sizes().vocabulary);
-  // Only softmax layers tie the model to positions.
-  if (model.sizes().any_softmax()) {
-    graph.context = static_cast<uint32_t>(model.config().size("max_position_embeddings", 32768));
-  }
-  return graph;
+  return build_model(source, /*is_next=*/false);
+}
+
+template <>
+bool recognizes<struct Qwen3NextFamily>(const Source& source) {
+  return config_says(source, kNextModelTypes, kNextArchitectures);
+}
+
+template <>
+Graph build<struct Qwen3NextFamily>(const Source& source) {
+  return build_model(source, /*is_next=*/true);
 }
 
 }  // namespace linnet::convert

@@ -86,9 +86,9 @@ double scale_yarn(const RopeConfig& rope, double base, std::vector<double>& freq
 }  // namespace
 
 RotaryFrequencies rotary_frequencies(const Config& config, int32_t head_dim,
-                                     double default_partial_rotary_factor) {
+                                     double default_partial_rotary_factor, double default_theta) {
   const RopeConfig rope{config, parameters(config)};
-  const double base = rope.number("rope_theta", 10000);
+  const double base = rope.number("rope_theta", default_theta);
   const double part = rope.number("partial_rotary_factor", default_partial_rotary_factor);
   const int dimensions = static_cast<int>(head_dim * part);
   if (!(base > 0)) rope.inner.fail("rope_theta", "above 0");

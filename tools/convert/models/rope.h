@@ -17,6 +17,7 @@ struct RotaryFrequencies {
 /// Reads `rope_parameters`, or `rope_scaling`, rope_theta and partial_rotary_factor as older
 /// configs have them. Knows the types default, linear, llama3 and yarn.
 RotaryFrequencies rotary_frequencies(const Config& config, int32_t head_dim,
-                                     double default_partial_rotary_factor);
+                                     double default_partial_rotary_factor,
+                                     double default_theta = 10000);
 
 }  // namespace linnet::convert

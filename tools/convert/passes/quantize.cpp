@@ -83,7 +83,7 @@ int32_t add_scales(Graph& graph, const Tensor& weight) {
   return static_cast<int32_t>(graph.tensors.size() - 1);
 }
 
-/// Inserts Quantize operators before the first Linear that needs each.
+/// Inserts Quantize operators before the first operator that needs each.
 class ActivationQuantizer {
  public:
   /// `rows` is what the inputs become.
@@ -92,26 +92,37 @@ class ActivationQuantizer {
   void run() {
     std::vector<Operator> before = std::exchange(graph_.decode.operators, {});
     for (Operator& op : before) {
-      if (std::holds_alternative<Linear>(op.attributes) && takes_int8(op.inputs[1])) {
-        op.inputs[0] = quantized(op.inputs[0]);
+      if (multiplies(op) && takes_int8(op.inputs[1])) {
+        op.inputs[0] = quantized(op.inputs[0], rows_for(op));
       }
       graph_.decode.operators.push_back(std::move(op));
     }
   }
 
  private:
+  /// Whether the operator's first input meets matrices, the first of which is the second input.
+  static bool multiplies(const Operator& op) {
+    return std::holds_alternative<Linear>(op.attributes) ||
+           std::holds_alternative<MixtureOfExperts>(op.attributes);
+  }
+
   bool takes_int8(int32_t weight) const {
     const DataType type = graph_.tensors[static_cast<size_t>(weight)].type;
     return type == DataType::int8 || type == DataType::int4;
   }
 
-  int32_t quantized(int32_t input) {
-    const auto [entry, is_new] = made_.try_emplace(input, -1);
+  /// A mixture quantises what is between its matrices by itself, in 8 bits, as its input then is.
+  DataType rows_for(const Operator& op) const {
+    return std::holds_alternative<MixtureOfExperts>(op.attributes) ? DataType::dynamic_int8 : rows_;
+  }
+
+  int32_t quantized(int32_t input, DataType type) {
+    const auto [entry, is_new] = made_.try_emplace({input, type}, -1);
     if (!is_new) return entry->second;
     const Tensor& source = graph_.tensors[static_cast<size_t>(input)];
     Tensor tensor;
-    tensor.name = source.name + (rows_ == DataType::dynamic_int16 ? ".int16" : ".int8");
-    tensor.type = rows_;
+    tensor.name = source.name + (type == DataType::dynamic_int16 ? ".int16" : ".int8");
+    tensor.type = type;
     tensor.shape = source.shape;
     Operator op{tensor.name, Quantize{}, {input}, {static_cast<int32_t>(graph_.tensors.size())}};
     entry->second = op.outputs[0];
@@ -122,7 +133,7 @@ class ActivationQuantizer {
 
   Graph& graph_;
   const DataType rows_;
-  std::map<int32_t, int32_t> made_;  // input -> its quantised form
+  std::map<std::pair<int32_t, DataType>, int32_t> made_;  // an input's quantised forms
 };
 
 }  // namespace

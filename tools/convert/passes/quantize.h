@@ -18,7 +18,7 @@ const char* weight_format_name(WeightFormat format);
 schema::DataType stored_as(WeightFormat format, WeightRole role);
 
 /// Gives the graph's weights their stored types: to every int8 or int4 weight a tensor of scales,
-/// and to the Linear operators that read one the Quantize operator that makes their input, one per
+/// and to the operators that multiply by one the Quantize operator that makes their input, one per
 /// input.
 void quantize_weights(Graph& graph, WeightFormat format);
 
