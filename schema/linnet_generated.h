@@ -96,6 +96,22 @@ struct StabilizedGates;
 struct StabilizedGatesBuilder;
 struct StabilizedGatesT;
 
+struct PositionEmbedding;
+struct PositionEmbeddingBuilder;
+struct PositionEmbeddingT;
+
+struct HeadLinear;
+struct HeadLinearBuilder;
+struct HeadLinearT;
+
+struct SoftmaxFeatures;
+struct SoftmaxFeaturesBuilder;
+struct SoftmaxFeaturesT;
+
+struct Dpfp;
+struct DpfpBuilder;
+struct DpfpT;
+
 struct Operator;
 struct OperatorBuilder;
 struct OperatorT;
@@ -491,29 +507,32 @@ inline const char *EnumNameWriteRule(WriteRule e) {
 enum class ReadOrder : uint8_t {
   after_write = 0,
   before_write = 1,
+  after_all = 2,
   MIN = after_write,
-  MAX = before_write
+  MAX = after_all
 };
 
-inline const ReadOrder (&EnumValuesReadOrder())[2] {
+inline const ReadOrder (&EnumValuesReadOrder())[3] {
   static const ReadOrder values[] = {
     ReadOrder::after_write,
-    ReadOrder::before_write
+    ReadOrder::before_write,
+    ReadOrder::after_all
   };
   return values;
 }
 
 inline const char * const *EnumNamesReadOrder() {
-  static const char * const names[3] = {
+  static const char * const names[4] = {
     "after_write",
     "before_write",
+    "after_all",
     nullptr
   };
   return names;
 }
 
 inline const char *EnumNameReadOrder(ReadOrder e) {
-  if (::flatbuffers::IsOutRange(e, ReadOrder::after_write, ReadOrder::before_write)) return "";
+  if (::flatbuffers::IsOutRange(e, ReadOrder::after_write, ReadOrder::after_all)) return "";
   const size_t index = static_cast<size_t>(e);
   return EnumNamesReadOrder()[index];
 }
@@ -578,6 +597,36 @@ inline const char *EnumNameScanInput(ScanInput e) {
   return EnumNamesScanInput()[index];
 }
 
+enum class FeatureSide : uint8_t {
+  query = 0,
+  key = 1,
+  MIN = query,
+  MAX = key
+};
+
+inline const FeatureSide (&EnumValuesFeatureSide())[2] {
+  static const FeatureSide values[] = {
+    FeatureSide::query,
+    FeatureSide::key
+  };
+  return values;
+}
+
+inline const char * const *EnumNamesFeatureSide() {
+  static const char * const names[3] = {
+    "query",
+    "key",
+    nullptr
+  };
+  return names;
+}
+
+inline const char *EnumNameFeatureSide(FeatureSide e) {
+  if (::flatbuffers::IsOutRange(e, FeatureSide::query, FeatureSide::key)) return "";
+  const size_t index = static_cast<size_t>(e);
+  return EnumNamesFeatureSide()[index];
+}
+
 enum class Attributes : uint8_t {
   NONE = 0,
   Linear = 1,
@@ -597,11 +646,15 @@ enum class Attributes : uint8_t {
   GroupedLinear = 15,
   MixtureOfExperts = 16,
   StabilizedGates = 17,
+  PositionEmbedding = 18,
+  HeadLinear = 19,
+  SoftmaxFeatures = 20,
+  Dpfp = 21,
   MIN = NONE,
-  MAX = StabilizedGates
+  MAX = Dpfp
 };
 
-inline const Attributes (&EnumValuesAttributes())[18] {
+inline const Attributes (&EnumValuesAttributes())[22] {
   static const Attributes values[] = {
     Attributes::NONE,
     Attributes::Linear,
@@ -620,13 +673,17 @@ inline const Attributes (&EnumValuesAttributes())[18] {
     Attributes::SelectiveScan,
     Attributes::GroupedLinear,
     Attributes::MixtureOfExperts,
-    Attributes::StabilizedGates
+    Attributes::StabilizedGates,
+    Attributes::PositionEmbedding,
+    Attributes::HeadLinear,
+    Attributes::SoftmaxFeatures,
+    Attributes::Dpfp
   };
   return values;
 }
 
 inline const char * const *EnumNamesAttributes() {
-  static const char * const names[19] = {
+  static const char * const names[23] = {
     "NONE",
     "Linear",
     "Embedding",
@@ -645,13 +702,17 @@ inline const char * const *EnumNamesAttributes() {
     "GroupedLinear",
     "MixtureOfExperts",
     "StabilizedGates",
+    "PositionEmbedding",
+    "HeadLinear",
+    "SoftmaxFeatures",
+    "Dpfp",
     nullptr
   };
   return names;
 }
 
 inline const char *EnumNameAttributes(Attributes e) {
-  if (::flatbuffers::IsOutRange(e, Attributes::NONE, Attributes::StabilizedGates)) return "";
+  if (::flatbuffers::IsOutRange(e, Attributes::NONE, Attributes::Dpfp)) return "";
   const size_t index = static_cast<size_t>(e);
   return EnumNamesAttributes()[index];
 }
@@ -728,6 +789,22 @@ template<> struct AttributesTraits<linnet::schema::StabilizedGates> {
   static const Attributes enum_value = Attributes::StabilizedGates;
 };
 
+template<> struct AttributesTraits<linnet::schema::PositionEmbedding> {
+  static const Attributes enum_value = Attributes::PositionEmbedding;
+};
+
+template<> struct AttributesTraits<linnet::schema::HeadLinear> {
+  static const Attributes enum_value = Attributes::HeadLinear;
+};
+
+template<> struct AttributesTraits<linnet::schema::SoftmaxFeatures> {
+  static const Attributes enum_value = Attributes::SoftmaxFeatures;
+};
+
+template<> struct AttributesTraits<linnet::schema::Dpfp> {
+  static const Attributes enum_value = Attributes::Dpfp;
+};
+
 template<typename T> struct AttributesUnionTraits {
   static const Attributes enum_value = Attributes::NONE;
 };
@@ -798,6 +875,22 @@ template<> struct AttributesUnionTraits<linnet::schema::MixtureOfExpertsT> {
 
 template<> struct AttributesUnionTraits<linnet::schema::StabilizedGatesT> {
   static const Attributes enum_value = Attributes::StabilizedGates;
+};
+
+template<> struct AttributesUnionTraits<linnet::schema::PositionEmbeddingT> {
+  static const Attributes enum_value = Attributes::PositionEmbedding;
+};
+
+template<> struct AttributesUnionTraits<linnet::schema::HeadLinearT> {
+  static const Attributes enum_value = Attributes::HeadLinear;
+};
+
+template<> struct AttributesUnionTraits<linnet::schema::SoftmaxFeaturesT> {
+  static const Attributes enum_value = Attributes::SoftmaxFeatures;
+};
+
+template<> struct AttributesUnionTraits<linnet::schema::DpfpT> {
+  static const Attributes enum_value = Attributes::Dpfp;
 };
 
 struct AttributesUnion {
@@ -965,6 +1058,38 @@ struct AttributesUnion {
   const linnet::schema::StabilizedGatesT *AsStabilizedGates() const {
     return type == Attributes::StabilizedGates ?
       reinterpret_cast<const linnet::schema::StabilizedGatesT *>(value) : nullptr;
+  }
+  linnet::schema::PositionEmbeddingT *AsPositionEmbedding() {
+    return type == Attributes::PositionEmbedding ?
+      reinterpret_cast<linnet::schema::PositionEmbeddingT *>(value) : nullptr;
+  }
+  const linnet::schema::PositionEmbeddingT *AsPositionEmbedding() const {
+    return type == Attributes::PositionEmbedding ?
+      reinterpret_cast<const linnet::schema::PositionEmbeddingT *>(value) : nullptr;
+  }
+  linnet::schema::HeadLinearT *AsHeadLinear() {
+    return type == Attributes::HeadLinear ?
+      reinterpret_cast<linnet::schema::HeadLinearT *>(value) : nullptr;
+  }
+  const linnet::schema::HeadLinearT *AsHeadLinear() const {
+    return type == Attributes::HeadLinear ?
+      reinterpret_cast<const linnet::schema::HeadLinearT *>(value) : nullptr;
+  }
+  linnet::schema::SoftmaxFeaturesT *AsSoftmaxFeatures() {
+    return type == Attributes::SoftmaxFeatures ?
+      reinterpret_cast<linnet::schema::SoftmaxFeaturesT *>(value) : nullptr;
+  }
+  const linnet::schema::SoftmaxFeaturesT *AsSoftmaxFeatures() const {
+    return type == Attributes::SoftmaxFeatures ?
+      reinterpret_cast<const linnet::schema::SoftmaxFeaturesT *>(value) : nullptr;
+  }
+  linnet::schema::DpfpT *AsDpfp() {
+    return type == Attributes::Dpfp ?
+      reinterpret_cast<linnet::schema::DpfpT *>(value) : nullptr;
+  }
+  const linnet::schema::DpfpT *AsDpfp() const {
+    return type == Attributes::Dpfp ?
+      reinterpret_cast<const linnet::schema::DpfpT *>(value) : nullptr;
   }
 };
 
@@ -2419,6 +2544,245 @@ inline ::flatbuffers::Offset<StabilizedGates> CreateStabilizedGates(
 
 ::flatbuffers::Offset<StabilizedGates> CreateStabilizedGates(::flatbuffers::FlatBufferBuilder &_fbb, const StabilizedGatesT *_o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
 
+struct PositionEmbeddingT : public ::flatbuffers::NativeTable {
+  typedef PositionEmbedding TableType;
+  uint32_t offset = 0;
+};
+
+struct PositionEmbedding FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
+  typedef PositionEmbeddingT NativeTableType;
+  typedef PositionEmbeddingBuilder Builder;
+  enum FlatBuffersVTableOffset FLATBUFFERS_VTABLE_UNDERLYING_TYPE {
+    VT_OFFSET = 4
+  };
+  uint32_t offset() const {
+    return GetField<uint32_t>(VT_OFFSET, 0);
+  }
+  bool Verify(::flatbuffers::Verifier &verifier) const {
+    return VerifyTableStart(verifier) &&
+           VerifyField<uint32_t>(verifier, VT_OFFSET, 4) &&
+           verifier.EndTable();
+  }
+  PositionEmbeddingT *UnPack(const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
+  void UnPackTo(PositionEmbeddingT *_o, const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
+  static ::flatbuffers::Offset<PositionEmbedding> Pack(::flatbuffers::FlatBufferBuilder &_fbb, const PositionEmbeddingT* _o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
+};
+
+struct PositionEmbeddingBuilder {
+  typedef PositionEmbedding Table;
+  ::flatbuffers::FlatBufferBuilder &fbb_;
+  ::flatbuffers::uoffset_t start_;
+  void add_offset(uint32_t offset) {
+    fbb_.AddElement<uint32_t>(PositionEmbedding::VT_OFFSET, offset, 0);
+  }
+  explicit PositionEmbeddingBuilder(::flatbuffers::FlatBufferBuilder &_fbb)
+        : fbb_(_fbb) {
+    start_ = fbb_.StartTable();
+  }
+  ::flatbuffers::Offset<PositionEmbedding> Finish() {
+    const auto end = fbb_.EndTable(start_);
+    auto o = ::flatbuffers::Offset<PositionEmbedding>(end);
+    return o;
+  }
+};
+
+inline ::flatbuffers::Offset<PositionEmbedding> CreatePositionEmbedding(
+    ::flatbuffers::FlatBufferBuilder &_fbb,
+    uint32_t offset = 0) {
+  PositionEmbeddingBuilder builder_(_fbb);
+  builder_.add_offset(offset);
+  return builder_.Finish();
+}
+
+::flatbuffers::Offset<PositionEmbedding> CreatePositionEmbedding(::flatbuffers::FlatBufferBuilder &_fbb, const PositionEmbeddingT *_o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
+
+struct HeadLinearT : public ::flatbuffers::NativeTable {
+  typedef HeadLinear TableType;
+};
+
+struct HeadLinear FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
+  typedef HeadLinearT NativeTableType;
+  typedef HeadLinearBuilder Builder;
+  bool Verify(::flatbuffers::Verifier &verifier) const {
+    return VerifyTableStart(verifier) &&
+           verifier.EndTable();
+  }
+  HeadLinearT *UnPack(const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
+  void UnPackTo(HeadLinearT *_o, const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
+  static ::flatbuffers::Offset<HeadLinear> Pack(::flatbuffers::FlatBufferBuilder &_fbb, const HeadLinearT* _o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
+};
+
+struct HeadLinearBuilder {
+  typedef HeadLinear Table;
+  ::flatbuffers::FlatBufferBuilder &fbb_;
+  ::flatbuffers::uoffset_t start_;
+  explicit HeadLinearBuilder(::flatbuffers::FlatBufferBuilder &_fbb)
+        : fbb_(_fbb) {
+    start_ = fbb_.StartTable();
+  }
+  ::flatbuffers::Offset<HeadLinear> Finish() {
+    const auto end = fbb_.EndTable(start_);
+    auto o = ::flatbuffers::Offset<HeadLinear>(end);
+    return o;
+  }
+};
+
+inline ::flatbuffers::Offset<HeadLinear> CreateHeadLinear(
+    ::flatbuffers::FlatBufferBuilder &_fbb) {
+  HeadLinearBuilder builder_(_fbb);
+  return builder_.Finish();
+}
+
+::flatbuffers::Offset<HeadLinear> CreateHeadLinear(::flatbuffers::FlatBufferBuilder &_fbb, const HeadLinearT *_o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
+
+struct SoftmaxFeaturesT : public ::flatbuffers::NativeTable {
+  typedef SoftmaxFeatures TableType;
+  uint32_t heads = 0;
+  linnet::schema::FeatureSide side = linnet::schema::FeatureSide::query;
+  float epsilon = 0.0f;
+  bool running = false;
+};
+
+struct SoftmaxFeatures FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
+  typedef SoftmaxFeaturesT NativeTableType;
+  typedef SoftmaxFeaturesBuilder Builder;
+  enum FlatBuffersVTableOffset FLATBUFFERS_VTABLE_UNDERLYING_TYPE {
+    VT_HEADS = 4,
+    VT_SIDE = 6,
+    VT_EPSILON = 8,
+    VT_RUNNING = 10
+  };
+  uint32_t heads() const {
+    return GetField<uint32_t>(VT_HEADS, 0);
+  }
+  linnet::schema::FeatureSide side() const {
+    return static_cast<linnet::schema::FeatureSide>(GetField<uint8_t>(VT_SIDE, 0));
+  }
+  float epsilon() const {
+    return GetField<float>(VT_EPSILON, 0.0f);
+  }
+  bool running() const {
+    return GetField<uint8_t>(VT_RUNNING, 0) != 0;
+  }
+  bool Verify(::flatbuffers::Verifier &verifier) const {
+    return VerifyTableStart(verifier) &&
+           VerifyField<uint32_t>(verifier, VT_HEADS, 4) &&
+           VerifyField<uint8_t>(verifier, VT_SIDE, 1) &&
+           VerifyField<float>(verifier, VT_EPSILON, 4) &&
+           VerifyField<uint8_t>(verifier, VT_RUNNING, 1) &&
+           verifier.EndTable();
+  }
+  SoftmaxFeaturesT *UnPack(const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
+  void UnPackTo(SoftmaxFeaturesT *_o, const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
+  static ::flatbuffers::Offset<SoftmaxFeatures> Pack(::flatbuffers::FlatBufferBuilder &_fbb, const SoftmaxFeaturesT* _o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
+};
+
+struct SoftmaxFeaturesBuilder {
+  typedef SoftmaxFeatures Table;
+  ::flatbuffers::FlatBufferBuilder &fbb_;
+  ::flatbuffers::uoffset_t start_;
+  void add_heads(uint32_t heads) {
+    fbb_.AddElement<uint32_t>(SoftmaxFeatures::VT_HEADS, heads, 0);
+  }
+  void add_side(linnet::schema::FeatureSide side) {
+    fbb_.AddElement<uint8_t>(SoftmaxFeatures::VT_SIDE, static_cast<uint8_t>(side), 0);
+  }
+  void add_epsilon(float epsilon) {
+    fbb_.AddElement<float>(SoftmaxFeatures::VT_EPSILON, epsilon, 0.0f);
+  }
+  void add_running(bool running) {
+    fbb_.AddElement<uint8_t>(SoftmaxFeatures::VT_RUNNING, static_cast<uint8_t>(running), 0);
+  }
+  explicit SoftmaxFeaturesBuilder(::flatbuffers::FlatBufferBuilder &_fbb)
+        : fbb_(_fbb) {
+    start_ = fbb_.StartTable();
+  }
+  ::flatbuffers::Offset<SoftmaxFeatures> Finish() {
+    const auto end = fbb_.EndTable(start_);
+    auto o = ::flatbuffers::Offset<SoftmaxFeatures>(end);
+    return o;
+  }
+};
+
+inline ::flatbuffers::Offset<SoftmaxFeatures> CreateSoftmaxFeatures(
+    ::flatbuffers::FlatBufferBuilder &_fbb,
+    uint32_t heads = 0,
+    linnet::schema::FeatureSide side = linnet::schema::FeatureSide::query,
+    float epsilon = 0.0f,
+    bool running = false) {
+  SoftmaxFeaturesBuilder builder_(_fbb);
+  builder_.add_epsilon(epsilon);
+  builder_.add_heads(heads);
+  builder_.add_running(running);
+  builder_.add_side(side);
+  return builder_.Finish();
+}
+
+::flatbuffers::Offset<SoftmaxFeatures> CreateSoftmaxFeatures(::flatbuffers::FlatBufferBuilder &_fbb, const SoftmaxFeaturesT *_o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
+
+struct DpfpT : public ::flatbuffers::NativeTable {
+  typedef Dpfp TableType;
+  uint32_t heads = 0;
+  uint32_t rolls = 0;
+};
+
+struct Dpfp FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
+  typedef DpfpT NativeTableType;
+  typedef DpfpBuilder Builder;
+  enum FlatBuffersVTableOffset FLATBUFFERS_VTABLE_UNDERLYING_TYPE {
+    VT_HEADS = 4,
+    VT_ROLLS = 6
+  };
+  uint32_t heads() const {
+    return GetField<uint32_t>(VT_HEADS, 0);
+  }
+  uint32_t rolls() const {
+    return GetField<uint32_t>(VT_ROLLS, 0);
+  }
+  bool Verify(::flatbuffers::Verifier &verifier) const {
+    return VerifyTableStart(verifier) &&
+           VerifyField<uint32_t>(verifier, VT_HEADS, 4) &&
+           VerifyField<uint32_t>(verifier, VT_ROLLS, 4) &&
+           verifier.EndTable();
+  }
+  DpfpT *UnPack(const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
+  void UnPackTo(DpfpT *_o, const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
+  static ::flatbuffers::Offset<Dpfp> Pack(::flatbuffers::FlatBufferBuilder &_fbb, const DpfpT* _o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
+};
+
+struct DpfpBuilder {
+  typedef Dpfp Table;
+  ::flatbuffers::FlatBufferBuilder &fbb_;
+  ::flatbuffers::uoffset_t start_;
+  void add_heads(uint32_t heads) {
+    fbb_.AddElement<uint32_t>(Dpfp::VT_HEADS, heads, 0);
+  }
+  void add_rolls(uint32_t rolls) {
+    fbb_.AddElement<uint32_t>(Dpfp::VT_ROLLS, rolls, 0);
+  }
+  explicit DpfpBuilder(::flatbuffers::FlatBufferBuilder &_fbb)
+        : fbb_(_fbb) {
+    start_ = fbb_.StartTable();
+  }
+  ::flatbuffers::Offset<Dpfp> Finish() {
+    const auto end = fbb_.EndTable(start_);
+    auto o = ::flatbuffers::Offset<Dpfp>(end);
+    return o;
+  }
+};
+
+inline ::flatbuffers::Offset<Dpfp> CreateDpfp(
+    ::flatbuffers::FlatBufferBuilder &_fbb,
+    uint32_t heads = 0,
+    uint32_t rolls = 0) {
+  DpfpBuilder builder_(_fbb);
+  builder_.add_rolls(rolls);
+  builder_.add_heads(heads);
+  return builder_.Finish();
+}
+
+::flatbuffers::Offset<Dpfp> CreateDpfp(::flatbuffers::FlatBufferBuilder &_fbb, const DpfpT *_o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
+
 struct OperatorT : public ::flatbuffers::NativeTable {
   typedef Operator TableType;
   std::string name{};
@@ -2497,6 +2861,18 @@ struct Operator FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
   }
   const linnet::schema::StabilizedGates *attributes_as_StabilizedGates() const {
     return attributes_type() == linnet::schema::Attributes::StabilizedGates ? static_cast<const linnet::schema::StabilizedGates *>(attributes()) : nullptr;
+  }
+  const linnet::schema::PositionEmbedding *attributes_as_PositionEmbedding() const {
+    return attributes_type() == linnet::schema::Attributes::PositionEmbedding ? static_cast<const linnet::schema::PositionEmbedding *>(attributes()) : nullptr;
+  }
+  const linnet::schema::HeadLinear *attributes_as_HeadLinear() const {
+    return attributes_type() == linnet::schema::Attributes::HeadLinear ? static_cast<const linnet::schema::HeadLinear *>(attributes()) : nullptr;
+  }
+  const linnet::schema::SoftmaxFeatures *attributes_as_SoftmaxFeatures() const {
+    return attributes_type() == linnet::schema::Attributes::SoftmaxFeatures ? static_cast<const linnet::schema::SoftmaxFeatures *>(attributes()) : nullptr;
+  }
+  const linnet::schema::Dpfp *attributes_as_Dpfp() const {
+    return attributes_type() == linnet::schema::Attributes::Dpfp ? static_cast<const linnet::schema::Dpfp *>(attributes()) : nullptr;
   }
   const ::flatbuffers::Vector<int32_t> *inputs() const {
     return GetPointer<const ::flatbuffers::Vector<int32_t> *>(VT_INPUTS);
@@ -2588,6 +2964,22 @@ template<> inline const linnet::schema::MixtureOfExperts *Operator::attributes_a
 
 template<> inline const linnet::schema::StabilizedGates *Operator::attributes_as<linnet::schema::StabilizedGates>() const {
   return attributes_as_StabilizedGates();
+}
+
+template<> inline const linnet::schema::PositionEmbedding *Operator::attributes_as<linnet::schema::PositionEmbedding>() const {
+  return attributes_as_PositionEmbedding();
+}
+
+template<> inline const linnet::schema::HeadLinear *Operator::attributes_as<linnet::schema::HeadLinear>() const {
+  return attributes_as_HeadLinear();
+}
+
+template<> inline const linnet::schema::SoftmaxFeatures *Operator::attributes_as<linnet::schema::SoftmaxFeatures>() const {
+  return attributes_as_SoftmaxFeatures();
+}
+
+template<> inline const linnet::schema::Dpfp *Operator::attributes_as<linnet::schema::Dpfp>() const {
+  return attributes_as_Dpfp();
 }
 
 struct OperatorBuilder {
@@ -4388,6 +4780,119 @@ inline ::flatbuffers::Offset<StabilizedGates> CreateStabilizedGates(::flatbuffer
       _fbb);
 }
 
+inline PositionEmbeddingT *PositionEmbedding::UnPack(const ::flatbuffers::resolver_function_t *_resolver) const {
+  auto _o = std::unique_ptr<PositionEmbeddingT>(new PositionEmbeddingT());
+  UnPackTo(_o.get(), _resolver);
+  return _o.release();
+}
+
+inline void PositionEmbedding::UnPackTo(PositionEmbeddingT *_o, const ::flatbuffers::resolver_function_t *_resolver) const {
+  (void)_o;
+  (void)_resolver;
+  { auto _e = offset(); _o->offset = _e; }
+}
+
+inline ::flatbuffers::Offset<PositionEmbedding> PositionEmbedding::Pack(::flatbuffers::FlatBufferBuilder &_fbb, const PositionEmbeddingT* _o, const ::flatbuffers::rehasher_function_t *_rehasher) {
+  return CreatePositionEmbedding(_fbb, _o, _rehasher);
+}
+
+inline ::flatbuffers::Offset<PositionEmbedding> CreatePositionEmbedding(::flatbuffers::FlatBufferBuilder &_fbb, const PositionEmbeddingT *_o, const ::flatbuffers::rehasher_function_t *_rehasher) {
+  (void)_rehasher;
+  (void)_o;
+  struct _VectorArgs { ::flatbuffers::FlatBufferBuilder *__fbb; const PositionEmbeddingT* __o; const ::flatbuffers::rehasher_function_t *__rehasher; } _va = { &_fbb, _o, _rehasher}; (void)_va;
+  auto _offset = _o->offset;
+  return linnet::schema::CreatePositionEmbedding(
+      _fbb,
+      _offset);
+}
+
+inline HeadLinearT *HeadLinear::UnPack(const ::flatbuffers::resolver_function_t *_resolver) const {
+  auto _o = std::unique_ptr<HeadLinearT>(new HeadLinearT());
+  UnPackTo(_o.get(), _resolver);
+  return _o.release();
+}
+
+inline void HeadLinear::UnPackTo(HeadLinearT *_o, const ::flatbuffers::resolver_function_t *_resolver) const {
+  (void)_o;
+  (void)_resolver;
+}
+
+inline ::flatbuffers::Offset<HeadLinear> HeadLinear::Pack(::flatbuffers::FlatBufferBuilder &_fbb, const HeadLinearT* _o, const ::flatbuffers::rehasher_function_t *_rehasher) {
+  return CreateHeadLinear(_fbb, _o, _rehasher);
+}
+
+inline ::flatbuffers::Offset<HeadLinear> CreateHeadLinear(::flatbuffers::FlatBufferBuilder &_fbb, const HeadLinearT *_o, const ::flatbuffers::rehasher_function_t *_rehasher) {
+  (void)_rehasher;
+  (void)_o;
+  struct _VectorArgs { ::flatbuffers::FlatBufferBuilder *__fbb; const HeadLinearT* __o; const ::flatbuffers::rehasher_function_t *__rehasher; } _va = { &_fbb, _o, _rehasher}; (void)_va;
+  return linnet::schema::CreateHeadLinear(
+      _fbb);
+}
+
+inline SoftmaxFeaturesT *SoftmaxFeatures::UnPack(const ::flatbuffers::resolver_function_t *_resolver) const {
+  auto _o = std::unique_ptr<SoftmaxFeaturesT>(new SoftmaxFeaturesT());
+  UnPackTo(_o.get(), _resolver);
+  return _o.release();
+}
+
+inline void SoftmaxFeatures::UnPackTo(SoftmaxFeaturesT *_o, const ::flatbuffers::resolver_function_t *_resolver) const {
+  (void)_o;
+  (void)_resolver;
+  { auto _e = heads(); _o->heads = _e; }
+  { auto _e = side(); _o->side = _e; }
+  { auto _e = epsilon(); _o->epsilon = _e; }
+  { auto _e = running(); _o->running = _e; }
+}
+
+inline ::flatbuffers::Offset<SoftmaxFeatures> SoftmaxFeatures::Pack(::flatbuffers::FlatBufferBuilder &_fbb, const SoftmaxFeaturesT* _o, const ::flatbuffers::rehasher_function_t *_rehasher) {
+  return CreateSoftmaxFeatures(_fbb, _o, _rehasher);
+}
+
+inline ::flatbuffers::Offset<SoftmaxFeatures> CreateSoftmaxFeatures(::flatbuffers::FlatBufferBuilder &_fbb, const SoftmaxFeaturesT *_o, const ::flatbuffers::rehasher_function_t *_rehasher) {
+  (void)_rehasher;
+  (void)_o;
+  struct _VectorArgs { ::flatbuffers::FlatBufferBuilder *__fbb; const SoftmaxFeaturesT* __o; const ::flatbuffers::rehasher_function_t *__rehasher; } _va = { &_fbb, _o, _rehasher}; (void)_va;
+  auto _heads = _o->heads;
+  auto _side = _o->side;
+  auto _epsilon = _o->epsilon;
+  auto _running = _o->running;
+  return linnet::schema::CreateSoftmaxFeatures(
+      _fbb,
+      _heads,
+      _side,
+      _epsilon,
+      _running);
+}
+
+inline DpfpT *Dpfp::UnPack(const ::flatbuffers::resolver_function_t *_resolver) const {
+  auto _o = std::unique_ptr<DpfpT>(new DpfpT());
+  UnPackTo(_o.get(), _resolver);
+  return _o.release();
+}
+
+inline void Dpfp::UnPackTo(DpfpT *_o, const ::flatbuffers::resolver_function_t *_resolver) const {
+  (void)_o;
+  (void)_resolver;
+  { auto _e = heads(); _o->heads = _e; }
+  { auto _e = rolls(); _o->rolls = _e; }
+}
+
+inline ::flatbuffers::Offset<Dpfp> Dpfp::Pack(::flatbuffers::FlatBufferBuilder &_fbb, const DpfpT* _o, const ::flatbuffers::rehasher_function_t *_rehasher) {
+  return CreateDpfp(_fbb, _o, _rehasher);
+}
+
+inline ::flatbuffers::Offset<Dpfp> CreateDpfp(::flatbuffers::FlatBufferBuilder &_fbb, const DpfpT *_o, const ::flatbuffers::rehasher_function_t *_rehasher) {
+  (void)_rehasher;
+  (void)_o;
+  struct _VectorArgs { ::flatbuffers::FlatBufferBuilder *__fbb; const DpfpT* __o; const ::flatbuffers::rehasher_function_t *__rehasher; } _va = { &_fbb, _o, _rehasher}; (void)_va;
+  auto _heads = _o->heads;
+  auto _rolls = _o->rolls;
+  return linnet::schema::CreateDpfp(
+      _fbb,
+      _heads,
+      _rolls);
+}
+
 inline OperatorT *Operator::UnPack(const ::flatbuffers::resolver_function_t *_resolver) const {
   auto _o = std::unique_ptr<OperatorT>(new OperatorT());
   UnPackTo(_o.get(), _resolver);
@@ -4958,6 +5463,22 @@ inline bool VerifyAttributes(::flatbuffers::Verifier &verifier, const void *obj,
       auto ptr = reinterpret_cast<const linnet::schema::StabilizedGates *>(obj);
       return verifier.VerifyTable(ptr);
     }
+    case Attributes::PositionEmbedding: {
+      auto ptr = reinterpret_cast<const linnet::schema::PositionEmbedding *>(obj);
+      return verifier.VerifyTable(ptr);
+    }
+    case Attributes::HeadLinear: {
+      auto ptr = reinterpret_cast<const linnet::schema::HeadLinear *>(obj);
+      return verifier.VerifyTable(ptr);
+    }
+    case Attributes::SoftmaxFeatures: {
+      auto ptr = reinterpret_cast<const linnet::schema::SoftmaxFeatures *>(obj);
+      return verifier.VerifyTable(ptr);
+    }
+    case Attributes::Dpfp: {
+      auto ptr = reinterpret_cast<const linnet::schema::Dpfp *>(obj);
+      return verifier.VerifyTable(ptr);
+    }
     default: return true;
   }
 }
@@ -5045,6 +5566,22 @@ inline void *AttributesUnion::UnPack(const void *obj, Attributes type, const ::f
       auto ptr = reinterpret_cast<const linnet::schema::StabilizedGates *>(obj);
       return ptr->UnPack(resolver);
     }
+    case Attributes::PositionEmbedding: {
+      auto ptr = reinterpret_cast<const linnet::schema::PositionEmbedding *>(obj);
+      return ptr->UnPack(resolver);
+    }
+    case Attributes::HeadLinear: {
+      auto ptr = reinterpret_cast<const linnet::schema::HeadLinear *>(obj);
+      return ptr->UnPack(resolver);
+    }
+    case Attributes::SoftmaxFeatures: {
+      auto ptr = reinterpret_cast<const linnet::schema::SoftmaxFeatures *>(obj);
+      return ptr->UnPack(resolver);
+    }
+    case Attributes::Dpfp: {
+      auto ptr = reinterpret_cast<const linnet::schema::Dpfp *>(obj);
+      return ptr->UnPack(resolver);
+    }
     default: return nullptr;
   }
 }
@@ -5120,6 +5657,22 @@ inline ::flatbuffers::Offset<void> AttributesUnion::Pack(::flatbuffers::FlatBuff
       auto ptr = reinterpret_cast<const linnet::schema::StabilizedGatesT *>(value);
       return CreateStabilizedGates(_fbb, ptr, _rehasher).Union();
     }
+    case Attributes::PositionEmbedding: {
+      auto ptr = reinterpret_cast<const linnet::schema::PositionEmbeddingT *>(value);
+      return CreatePositionEmbedding(_fbb, ptr, _rehasher).Union();
+    }
+    case Attributes::HeadLinear: {
+      auto ptr = reinterpret_cast<const linnet::schema::HeadLinearT *>(value);
+      return CreateHeadLinear(_fbb, ptr, _rehasher).Union();
+    }
+    case Attributes::SoftmaxFeatures: {
+      auto ptr = reinterpret_cast<const linnet::schema::SoftmaxFeaturesT *>(value);
+      return CreateSoftmaxFeatures(_fbb, ptr, _rehasher).Union();
+    }
+    case Attributes::Dpfp: {
+      auto ptr = reinterpret_cast<const linnet::schema::DpfpT *>(value);
+      return CreateDpfp(_fbb, ptr, _rehasher).Union();
+    }
     default: return 0;
   }
 }
@@ -5192,6 +5745,22 @@ inline AttributesUnion::AttributesUnion(const AttributesUnion &u) : type(u.type)
     }
     case Attributes::StabilizedGates: {
       value = new linnet::schema::StabilizedGatesT(*reinterpret_cast<linnet::schema::StabilizedGatesT *>(u.value));
+      break;
+    }
+    case Attributes::PositionEmbedding: {
+      value = new linnet::schema::PositionEmbeddingT(*reinterpret_cast<linnet::schema::PositionEmbeddingT *>(u.value));
+      break;
+    }
+    case Attributes::HeadLinear: {
+      value = new linnet::schema::HeadLinearT(*reinterpret_cast<linnet::schema::HeadLinearT *>(u.value));
+      break;
+    }
+    case Attributes::SoftmaxFeatures: {
+      value = new linnet::schema::SoftmaxFeaturesT(*reinterpret_cast<linnet::schema::SoftmaxFeaturesT *>(u.value));
+      break;
+    }
+    case Attributes::Dpfp: {
+      value = new linnet::schema::DpfpT(*reinterpret_cast<linnet::schema::DpfpT *>(u.value));
       break;
     }
     default:
@@ -5283,6 +5852,26 @@ inline void AttributesUnion::Reset() {
     }
     case Attributes::StabilizedGates: {
       auto ptr = reinterpret_cast<linnet::schema::StabilizedGatesT *>(value);
+      delete ptr;
+      break;
+    }
+    case Attributes::PositionEmbedding: {
+      auto ptr = reinterpret_cast<linnet::schema::PositionEmbeddingT *>(value);
+      delete ptr;
+      break;
+    }
+    case Attributes::HeadLinear: {
+      auto ptr = reinterpret_cast<linnet::schema::HeadLinearT *>(value);
+      delete ptr;
+      break;
+    }
+    case Attributes::SoftmaxFeatures: {
+      auto ptr = reinterpret_cast<linnet::schema::SoftmaxFeaturesT *>(value);
+      delete ptr;
+      break;
+    }
+    case Attributes::Dpfp: {
+      auto ptr = reinterpret_cast<linnet::schema::DpfpT *>(value);
       delete ptr;
       break;
     }

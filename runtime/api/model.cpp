@@ -105,6 +105,8 @@ void linnet_model_describe(const linnet_model* model, linnet_model_info* out) {
           .context = from.generation().context,
           .has_tokenizer = from.tokenizer() != nullptr,
           .has_context_limit = linnet::has_context_ring(from.graph()),
+          .is_encoder = from.graph().entry == linnet::EntryKind::encode,
+          .positions = static_cast<uint32_t>(linnet::position_limit(from.graph())),
           .file_bytes = from.file_bytes(),
           .packed_bytes = from.packed_weights().bytes()};
 }

@@ -73,6 +73,11 @@ linnet_status linnet_generate(linnet_session* session, const char* prompt, size_
   }
   const linnet_model* model = session->model;
   if (model->model->tokenizer() == nullptr) return linnet::report(linnet::missing_tokenizer(), why);
+  if (model->model->graph().entry == linnet::EntryKind::encode) {
+    return linnet::report(
+        linnet::Status::error(LINNET_UNSUPPORTED, "the model is an encoder, which writes no text"),
+        why);
+  }
   const linnet_generate_options chosen =
       options != nullptr ? *options : linnet_generate_options_defaults(model);
   linnet_generated generated = {};

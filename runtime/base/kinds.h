@@ -37,8 +37,9 @@ enum class ElementwiseFunction : uint8_t {
 enum class RotaryStyle : uint8_t { halves, interleaved };
 enum class DecayKind : uint8_t { none, per_head, per_key_channel, per_value_channel };
 enum class WriteRule : uint8_t { additive, delta, rank_one };
-enum class ReadOrder : uint8_t { after_write, before_write };
+enum class ReadOrder : uint8_t { after_write, before_write, after_all };
 enum class Squash : uint8_t { none, tanh };
 enum class ScanInput : uint8_t { step, unit_variance };
+enum class FeatureSide : uint8_t { query, key };
 
 }  // namespace linnet

@@ -6,16 +6,20 @@
 #include <variant>
 
 #include "runtime/ops/causal_conv.h"
+#include "runtime/ops/dpfp.h"
 #include "runtime/ops/elementwise.h"
 #include "runtime/ops/embedding.h"
 #include "runtime/ops/fast_weight.h"
 #include "runtime/ops/group_sum.h"
+#include "runtime/ops/head_linear.h"
 #include "runtime/ops/last_rows.h"
 #include "runtime/ops/norm.h"
 #include "runtime/ops/operation.h"
+#include "runtime/ops/position_embedding.h"
 #include "runtime/ops/rotary.h"
 #include "runtime/ops/selective_scan.h"
 #include "runtime/ops/softmax_attention.h"
+#include "runtime/ops/softmax_features.h"
 #include "runtime/ops/stabilized_gates.h"
 #include "runtime/ops/token_shift.h"
 #include "runtime/ops/wkv.h"
@@ -61,6 +65,10 @@ inline constexpr OperatorEntry operator_table[] = {
     entry<GroupedLinear>("GroupedLinear"),
     entry<MixtureOfExperts>("MixtureOfExperts"),
     entry<StabilizedGates>("StabilizedGates"),
+    entry<PositionEmbedding>("PositionEmbedding"),
+    entry<HeadLinear>("HeadLinear"),
+    entry<SoftmaxFeatures>("SoftmaxFeatures"),
+    entry<Dpfp>("Dpfp"),
 };
 static_assert(std::size(operator_table) == std::variant_size_v<OperatorAttributes>);
 

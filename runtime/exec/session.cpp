@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cinttypes>
 #include <cstring>
 #include <new>
 
@@ -31,6 +32,8 @@ Status Session::open(const Model& model, const linnet_session_options* options, 
   if (session == nullptr) return Status::error(LINNET_OUT_OF_MEMORY, "no memory for a session");
   session->options_ = complete;
   session->find_token_limit();
+  session->position_limit_ = position_limit(model.graph());
+  session->reruns_text_ = reruns_text(model.graph());
   status = plan_session(model.graph(), complete, &session->plan_);
   if (!status.failed()) status = session->take_memory(memory);
   if (!status.failed()) status = session->start_threads(complete.threads);
@@ -136,41 +139,112 @@ Status Session::check_tokens(std::span<const int32_t> tokens) const {
   return Status::ok();
 }
 
+Status Session::check_length(size_t count) const {
+  if (position_limit_ != 0 &&
+      (position_ > position_limit_ || count > position_limit_ - position_)) {
+    return Status::error(LINNET_INVALID_ARGUMENT,
+                         "the model has positions for %zu tokens: %" PRIu64
+                         " have run, %zu more are too many",
+                         position_limit_, position_, count);
+  }
+  if (model_.graph().entry == EntryKind::encode && count > plan_.largest.tokens) {
+    return Status::error(LINNET_INVALID_ARGUMENT,
+                         "an encoder reads a text as a whole: %zu tokens need a chunk of %zu, this "
+                         "session's is %zu",
+                         count, count, plan_.largest.tokens);
+  }
+  return Status::ok();
+}
+
+Status Session::check_saved(std::span<const std::byte> state, uint64_t position) const {
+  if (!reruns_text_) return Status::ok();
+  for (size_t i = 0; i < std::min<uint64_t>(position, position_limit_); ++i) {
+    int32_t token = 0;
+    std::memcpy(&token, state.data() + plan_.history_offset + i * sizeof token, sizeof token);
+    const Status status = check_tokens({&token, 1});
+    if (status.failed()) return status.within("the saved state: ");
+  }
+  return Status::ok();
+}
+
 Status Session::run(std::span<const int32_t> tokens, float* logits) {
-  const Status invalid = check_tokens(tokens);
+  Status invalid = check_tokens(tokens);
+  if (!invalid.failed()) invalid = check_length(tokens.size());
   if (invalid.failed()) return invalid;
   if (tokens.empty() && logits != nullptr) {
     return Status::error(LINNET_INVALID_ARGUMENT, "logits are asked for, but there is no token");
   }
-  const Graph& graph = model_.graph();
-  const auto* chunk_logits =
-      reinterpret_cast<const float*>(addresses_[static_cast<size_t>(graph.logits)]);
+  if (reruns_text_) return run_as_one_text(tokens, logits);
+  const Status status = run_in_chunks(tokens, logits);
+  // To an encoder every text is the first.
+  if (model_.graph().entry == EntryKind::encode) position_ = 0;
+  return status;
+}
+
+Status Session::run_in_chunks(std::span<const int32_t> tokens, float* logits) {
   for (size_t done = 0; done < tokens.size();) {
     const size_t count = std::min(plan_.largest.tokens, tokens.size() - done);
     const bool is_last = done + count == tokens.size();
     size_t rows = 0;
     if (logits != nullptr) rows = options_.all_logits ? count : static_cast<size_t>(is_last);
-    const Status status = run_chunk(tokens.subspan(done, count), rows);
+    Status status = run_chunk(tokens.subspan(done, count), rows);
     if (status.failed()) return status;
-    if (rows > 0) {
-      std::copy_n(chunk_logits, rows * graph.vocabulary,
-                  logits + (options_.all_logits ? done * graph.vocabulary : 0));
-    }
+    copy_logits(rows, logits, options_.all_logits ? done : 0);
     done += count;
-    if (progress_ != nullptr && !progress_(done, tokens.size(), progress_context_)) {
-      return Status::error(LINNET_CANCELLED, "cancelled after %zu of %zu tokens", done,
-                           tokens.size());
-    }
+    status = report_progress(done, tokens.size());
+    if (status.failed()) return status;
   }
   return Status::ok();
 }
 
-Status Session::run_chunk(std::span<const int32_t> tokens, size_t logits_rows) {
+/// Every row of logits is that of the text up to its token, so that with all_logits the tokens run
+/// one by one. The text never exceeds a chunk: complete_options has seen to that.
+Status Session::run_as_one_text(std::span<const int32_t> tokens, float* logits) {
+  const size_t rows = logits != nullptr ? 1 : 0;
+  for (size_t done = 0; done < tokens.size();) {
+    const size_t count = rows > 0 && options_.all_logits ? 1 : tokens.size() - done;
+    const auto part = tokens.subspan(done, count);
+    std::copy(part.begin(), part.end(), history() + position_);
+    bool is_outdated = false;
+    Status status = run_chunk(part, rows, &is_outdated);
+    if (!status.failed() && is_outdated) status = rerun(rows);
+    if (status.failed()) return status;
+    copy_logits(rows, logits, options_.all_logits ? done : 0);
+    done += count;
+    status = report_progress(done, tokens.size());
+    if (status.failed()) return status;
+  }
+  return Status::ok();
+}
+
+/// All tokens so far, in one chunk from an empty state.
+Status Session::rerun(size_t logits_rows) {
+  const size_t count = position_;
+  std::memset(memory_, 0, plan_.history_offset);
+  position_ = 0;
+  return run_chunk({history(), count}, logits_rows);
+}
+
+/// The chunk's logits to rows [first, first + rows) of the caller's.
+void Session::copy_logits(size_t rows, float* logits, size_t first) const {
+  if (rows == 0) return;
   const Graph& graph = model_.graph();
-  const Chunk chunk = {.extents = {.tokens = tokens.size(),
-                                   .logits_rows = logits_rows,
-                                   .context = plan_.largest.context},
-                       .position = position_};
+  const std::byte* from = addresses_[static_cast<size_t>(graph.logits)];
+  std::memcpy(logits + first * graph.vocabulary, from, rows * graph.vocabulary * sizeof(float));
+}
+
+Status Session::report_progress(size_t done, size_t total) const {
+  if (progress_ == nullptr || progress_(done, total, progress_context_)) return Status::ok();
+  return Status::error(LINNET_CANCELLED, "cancelled after %zu of %zu tokens", done, total);
+}
+
+Status Session::run_chunk(std::span<const int32_t> tokens, size_t logits_rows, bool* is_outdated) {
+  const Graph& graph = model_.graph();
+  Chunk chunk = {.extents = {.tokens = tokens.size(),
+                             .logits_rows = logits_rows,
+                             .context = plan_.largest.context},
+                 .position = position_};
+  chunk.is_outdated = is_outdated;
   std::memcpy(addresses_[static_cast<size_t>(graph.tokens)], tokens.data(), tokens.size_bytes());
   for (size_t i = 0; i < operations_.size(); ++i) {
     const Status status =

@@ -34,6 +34,10 @@ class Session {
   /// Runs tokens in chunks; `logits` is null, or as linnet_run says.
   Status run(std::span<const int32_t> tokens, float* logits);
 
+  /// That a saved state region of this session's size, at a position, holds nothing but what runs
+  /// could have left there.
+  Status check_saved(std::span<const std::byte> state, uint64_t position) const;
+
   void reset();
   void on_progress(linnet_run_progress progress, void* context);
   void on_operator(linnet_operator_callback callback, void* context);
@@ -55,13 +59,23 @@ class Session {
   Status prepare_operators();
   void find_token_limit();
   Status check_tokens(std::span<const int32_t> tokens) const;
-  Status run_chunk(std::span<const int32_t> tokens, size_t logits_rows);
+  Status check_length(size_t count) const;
+  Status run_in_chunks(std::span<const int32_t> tokens, float* logits);
+  Status run_as_one_text(std::span<const int32_t> tokens, float* logits);
+  Status rerun(size_t logits_rows);
+  Status run_chunk(std::span<const int32_t> tokens, size_t logits_rows,
+                   bool* is_outdated = nullptr);
   Status run_timed(size_t index, const Chunk& chunk);
+  void copy_logits(size_t rows, float* logits, size_t first) const;
+  Status report_progress(size_t done, size_t total) const;
+  int32_t* history() const { return reinterpret_cast<int32_t*>(memory_ + plan_.history_offset); }
 
   const Model& model_;
   SessionPlan plan_;
   linnet_session_options options_ = {};
   size_t token_limit_ = 0;
+  size_t position_limit_ = 0;  ///< 0: none
+  bool reruns_text_ = false;
   std::byte* memory_ = nullptr;
   bool owns_memory_ = false;
   pthreadpool_t threads_ = nullptr;

@@ -46,6 +46,8 @@ Status place_states(const Graph& graph, SessionPlan* plan) {
     plan->state_bytes += aligned(bytes);
     if (plan->state_bytes > most_bytes) return too_large();
   }
+  plan->history_offset = plan->state_bytes;
+  if (reruns_text(graph)) plan->state_bytes += aligned(position_limit(graph) * sizeof(int32_t));
   return Status::ok();
 }
 
@@ -148,6 +150,16 @@ Status complete_options(const Graph& graph, const linnet_session_options* given,
   if (out->chunk == 0) out->chunk = default_chunk;
   if (out->context == 0) out->context = default_context;
   if (!has_context_ring(graph)) out->context = 0;
+  if (graph.entry == EntryKind::encode) out->all_logits = true;
+  if (!reruns_text(graph)) return Status::ok();
+  const size_t positions = position_limit(graph);
+  if (positions > largest_chunk) {
+    return Status::error(LINNET_UNSUPPORTED,
+                         "needs its whole text in one chunk, but has %zu positions and a chunk at "
+                         "most %u tokens",
+                         positions, largest_chunk);
+  }
+  out->chunk = std::max(out->chunk, static_cast<uint32_t>(positions));
   return Status::ok();
 }
 
@@ -166,6 +178,20 @@ Status plan_session(const Graph& graph, const linnet_session_options& options, S
   if (!status.failed()) status = place_activations(graph, &plan);
   if (!status.failed()) place_views(graph, &plan);
   return status;
+}
+
+size_t position_limit(const Graph& graph) {
+  size_t limit = 0;
+  for (const Operator& op : graph.operators) {
+    if (!std::holds_alternative<PositionEmbeddingAttributes>(op.attributes)) continue;
+    const size_t positions = PositionEmbedding::positions(graph, op);
+    limit = limit == 0 ? positions : std::min(limit, positions);
+  }
+  return limit;
+}
+
+bool reruns_text(const Graph& graph) {
+  return std::any_of(graph.operators.begin(), graph.operators.end(), SoftmaxFeatures::outdates);
 }
 
 bool has_context_ring(const Graph& graph) {

@@ -17,6 +17,7 @@ struct SessionPlan {
 
   Extents largest;
   size_t state_bytes = 0;
+  size_t history_offset = 0;  ///< within the state: the tokens so far, if the text may run again
   size_t arena_bytes = 0;
   Array<size_t> tensor_offsets;   ///< per tensor, from the start of the block; no_offset: a weight
   Array<size_t> scratch_offsets;  ///< per operator, from the start of the block; no_offset: none
@@ -30,6 +31,13 @@ Status complete_options(const Graph& graph, const linnet_session_options* given,
 
 /// Plans a session of a verified graph with complete options.
 Status plan_session(const Graph& graph, const linnet_session_options& options, SessionPlan* out);
+
+/// How many tokens have a position; 0: any number.
+size_t position_limit(const Graph& graph);
+
+/// True if a token can change how earlier ones come out (see SoftmaxFeatures in the schema): a
+/// session then keeps its tokens and, when that happens, runs them all again in one chunk.
+bool reruns_text(const Graph& graph);
 
 /// True if the graph has softmax layers whose rings hold only the last `context` tokens.
 bool has_context_ring(const Graph& graph);

@@ -81,6 +81,8 @@ Status load_state(std::span<const std::byte> saved, Session* session) {
     return Status::error(LINNET_INVALID_ARGUMENT, "the saved state has %zu bytes where %zu belong",
                          saved.size(), sizeof header + session->state().size());
   }
+  const Status status = session->check_saved(saved.subspan(sizeof header), header.position);
+  if (status.failed()) return status;
   std::memcpy(session->state().data(), saved.data() + sizeof header, session->state().size());
   session->set_position(header.position);
   return Status::ok();

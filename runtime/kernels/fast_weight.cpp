@@ -48,9 +48,10 @@ class ColumnBlock {
       const bool last = t + 1 == head_.tokens;
       prepare(t);
       step(t, fuses_ && !last);
-      write_output(t);
+      if (head_.read != ReadOrder::after_all) write_output(t);
       if (corrects_ && !fuses_ && !last) recall_for(t + 1);
     }
+    if (head_.read == ReadOrder::after_all) read_all();
     panel_.finish();
   }
 
@@ -138,6 +139,18 @@ class ColumnBlock {
     if (read) std::copy_n(squashed_read_, padded_, columns_.read);
   }
 
+  /// Outputs of all tokens, of what S is in the end.
+  void read_all() {
+    for (size_t t = 0; t < head_.tokens; ++t) {
+      std::fill_n(columns_.read, padded_, 0.0f);
+      for (size_t k = 0; k < head_.key_dim; k += tile_rows) {
+        const size_t rows = tile(k);
+        recall<two>(head_.query[t] + k, rows, panel_.open(k, rows), panel_.stride(), columns_.read);
+      }
+      write_output(t);
+    }
+  }
+
   void write_output(size_t t) {
     const Columns d;
     const bool has_bonus = head_.read == ReadOrder::before_write && head_.bonus != nullptr;
@@ -206,12 +219,10 @@ void fast_weight(const FastWeightHead& head, size_t first, size_t count) {
 /// Two vectors of columns, but a cache line at least.
 size_t fast_weight_block() { return std::max<size_t>(16, 2 * hn::Lanes(Columns())); }
 
-/// One token of the normaliser: z = w z + k; the results are q . z and the sum of q.
+/// z = w z + k
 template <DecayKind decay_kind>
-HWY_INLINE void normalizer_step(const FastWeightHead& head, size_t t, float* z, float& product,
-                                float& sum) {
+HWY_INLINE void add_key(const FastWeightHead& head, size_t t, float* z) {
   const hn::ScalableTag<float> d;
-  auto products = hn::Zero(d), sums = hn::Zero(d);
   for (size_t i = 0; i < head.key_dim; i += hn::Lanes(d)) {
     const size_t n = std::min(hn::Lanes(d), head.key_dim - i);
     auto value = hn::LoadN(d, z + i, n);
@@ -220,36 +231,46 @@ HWY_INLINE void normalizer_step(const FastWeightHead& head, size_t t, float* z, 
     } else if constexpr (decay_kind == DecayKind::per_key_channel) {
       value = hn::Mul(hn::LoadN(d, head.decay[t] + i, n), value);
     }
-    value = hn::Add(value, hn::LoadN(d, head.key[t] + i, n));
-    hn::StoreN(value, d, z + i, n);
+    hn::StoreN(hn::Add(value, hn::LoadN(d, head.key[t] + i, n)), d, z + i, n);
+  }
+}
+
+HWY_INLINE void add_key(const FastWeightHead& head, size_t t, float* z) {
+  switch (head.decay_kind) {
+    case DecayKind::none:
+    case DecayKind::per_value_channel:  // which has no normaliser: z has no value channels
+      return add_key<DecayKind::none>(head, t, z);
+    case DecayKind::per_head:
+      return add_key<DecayKind::per_head>(head, t, z);
+    case DecayKind::per_key_channel:
+      return add_key<DecayKind::per_key_channel>(head, t, z);
+  }
+}
+
+HWY_INLINE float normalizing_factor(const FastWeightHead& head, size_t t, const float* z,
+                                    float epsilon, float query_epsilon) {
+  const hn::ScalableTag<float> d;
+  auto products = hn::Zero(d), sums = hn::Zero(d);
+  for (size_t i = 0; i < head.key_dim; i += hn::Lanes(d)) {
+    const size_t n = std::min(hn::Lanes(d), head.key_dim - i);
     const auto q = hn::LoadN(d, head.query[t] + i, n);
-    products = hn::MulAdd(q, value, products);
+    products = hn::MulAdd(q, hn::LoadN(d, z + i, n), products);
     sums = hn::Add(sums, q);
   }
-  product = hn::ReduceSum(d, products);
-  sum = hn::ReduceSum(d, sums);
+  const float product = head.scale * hn::ReduceSum(d, products);
+  if (head.floor) return 1.0f / (std::max(std::abs(product), head.floor[t][0]) + epsilon);
+  return 1.0f / (product + epsilon + query_epsilon * hn::ReduceSum(d, sums));
 }
 
 void fast_weight_normalizer(const FastWeightHead& head, float* z, float epsilon,
                             float query_epsilon, float* factor) {
+  const bool reads_last = head.read == ReadOrder::after_all;
   for (size_t t = 0; t < head.tokens; ++t) {
-    float product = 0;
-    float sum = 0;
-    switch (head.decay_kind) {
-      case DecayKind::none:
-      case DecayKind::per_value_channel:  // which has no normaliser: z has no value channels
-        normalizer_step<DecayKind::none>(head, t, z, product, sum);
-        break;
-      case DecayKind::per_head:
-        normalizer_step<DecayKind::per_head>(head, t, z, product, sum);
-        break;
-      case DecayKind::per_key_channel:
-        normalizer_step<DecayKind::per_key_channel>(head, t, z, product, sum);
-        break;
-    }
-    product *= head.scale;
-    factor[t] = head.floor ? 1.0f / (std::max(std::abs(product), head.floor[t][0]) + epsilon)
-                           : 1.0f / (product + epsilon + query_epsilon * sum);
+    add_key(head, t, z);
+    if (!reads_last) factor[t] = normalizing_factor(head, t, z, epsilon, query_epsilon);
+  }
+  for (size_t t = 0; t < head.tokens && reads_last; ++t) {
+    factor[t] = normalizing_factor(head, t, z, epsilon, query_epsilon);
   }
 }
 

@@ -22,6 +22,7 @@ namespace linnet::kernels {
 ///            rank_one:        S = S + b_t p^T + k_t v_t^T
 ///     squash == tanh:         S = tanh(S)
 ///     read == after_write:    o_t = scale S^T q_t
+///     read == after_all:      o_t = scale S^T q_t, once all tokens have written
 ///     o_t = o_t * read_factor_t, where read_factor is given
 struct FastWeightHead {
   size_t tokens = 0;
@@ -61,7 +62,7 @@ size_t fast_weight_block();
 /// The normaliser of linear attention. z [key_dim] is the decayed sum of keys, updated in place:
 /// z = w_t z + k_t;  factor[t] = 1 / (scale (q_t . z) + epsilon + query_epsilon * sum(q_t)).
 /// With `floor` [tokens, 1]: factor[t] = 1 / (max(|scale (q_t . z)|, floor_t) + epsilon), as in
-/// mLSTM (Beck et al. 2024).
+/// mLSTM (Beck et al. 2024). With read == after_all every factor is of the last z.
 void fast_weight_normalizer(const FastWeightHead& head, float* z, float epsilon,
                             float query_epsilon, float* factor);
 

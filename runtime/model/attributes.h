@@ -74,6 +74,20 @@ struct MixtureOfExpertsAttributes {
   Activation activation = Activation::none;
 };
 struct StabilizedGatesAttributes {};
+struct PositionEmbeddingAttributes {
+  uint32_t offset = 0;
+};
+struct HeadLinearAttributes {};
+struct SoftmaxFeaturesAttributes {
+  uint32_t heads = 0;
+  FeatureSide side = FeatureSide::query;
+  float epsilon = 0;
+  bool running = false;
+};
+struct DpfpAttributes {
+  uint32_t heads = 0;
+  uint32_t rolls = 0;
+};
 
 /// The alternative that is held says which operator it is; exec/operator_table.h has them in the
 /// same order.
@@ -82,6 +96,8 @@ using OperatorAttributes =
                  NormAttributes, ElementwiseAttributes, GroupSumAttributes, TokenShiftAttributes,
                  CausalConvAttributes, RotaryAttributes, SoftmaxAttentionAttributes,
                  FastWeightAttributes, WkvAttributes, SelectiveScanAttributes,
-                 GroupedLinearAttributes, MixtureOfExpertsAttributes, StabilizedGatesAttributes>;
+                 GroupedLinearAttributes, MixtureOfExpertsAttributes, StabilizedGatesAttributes,
+                 PositionEmbeddingAttributes, HeadLinearAttributes, SoftmaxFeaturesAttributes,
+                 DpfpAttributes>;
 
 }  // namespace linnet

@@ -85,12 +85,17 @@ struct Operator {
   Array<int32_t> outputs;
 };
 
+/// How the graph takes a text: token after token in chunks, or the whole text in one chunk, where
+/// every token sees all others. The names of the entry points in the file.
+enum class EntryKind : uint8_t { decode, encode };
+
 /// The verified graph of one entry point, operators in the order of execution.
 struct Graph {
+  EntryKind entry = EntryKind::decode;
   Array<Tensor> tensors;
   Array<Operator> operators;
   int32_t tokens = -1;  ///< the input: int32 [T]
-  int32_t logits = -1;  ///< the output: f32 [L, vocabulary]
+  int32_t logits = -1;  ///< the output: f32 [L, vocabulary], of an encoder [T, vocabulary]
   size_t vocabulary = 0;
 };
 

@@ -17,11 +17,11 @@ static_assert(static_cast<int>(schema::RotaryStyle::MAX) ==
 static_assert(static_cast<int>(schema::DecayKind::MAX) ==
               static_cast<int>(DecayKind::per_value_channel));
 static_assert(static_cast<int>(schema::WriteRule::MAX) == static_cast<int>(WriteRule::rank_one));
-static_assert(static_cast<int>(schema::ReadOrder::MAX) ==
-              static_cast<int>(ReadOrder::before_write));
+static_assert(static_cast<int>(schema::ReadOrder::MAX) == static_cast<int>(ReadOrder::after_all));
 static_assert(static_cast<int>(schema::Squash::MAX) == static_cast<int>(Squash::tanh));
 static_assert(static_cast<int>(schema::ScanInput::MAX) ==
               static_cast<int>(ScanInput::unit_variance));
+static_assert(static_cast<int>(schema::FeatureSide::MAX) == static_cast<int>(FeatureSide::key));
 
 /// Reads one choice; false if the file holds a value that this runtime does not know.
 template <typename To, typename From>
@@ -105,6 +105,21 @@ bool read(const schema::MixtureOfExperts& from, OperatorAttributes* to) {
   return choose(from.activation(), &mixture.activation);
 }
 
+bool read(const schema::SoftmaxFeatures& from, OperatorAttributes* to) {
+  auto& features = to->emplace<SoftmaxFeaturesAttributes>();
+  features.heads = from.heads();
+  features.epsilon = from.epsilon();
+  features.running = from.running();
+  return choose(from.side(), &features.side);
+}
+
+bool read(const schema::Dpfp& from, OperatorAttributes* to) {
+  auto& dpfp = to->emplace<DpfpAttributes>();
+  dpfp.heads = from.heads();
+  dpfp.rolls = from.rolls();
+  return true;
+}
+
 bool read_attributes(const schema::Operator& from, OperatorAttributes* to) {
   switch (from.attributes_type()) {
     case schema::Attributes::Linear:
@@ -148,6 +163,17 @@ bool read_attributes(const schema::Operator& from, OperatorAttributes* to) {
     case schema::Attributes::StabilizedGates:
       to->emplace<StabilizedGatesAttributes>();
       return true;
+    case schema::Attributes::PositionEmbedding:
+      to->emplace<PositionEmbeddingAttributes>().offset =
+          from.attributes_as_PositionEmbedding()->offset();
+      return true;
+    case schema::Attributes::HeadLinear:
+      to->emplace<HeadLinearAttributes>();
+      return true;
+    case schema::Attributes::SoftmaxFeatures:
+      return read(*from.attributes_as_SoftmaxFeatures(), to);
+    case schema::Attributes::Dpfp:
+      return read(*from.attributes_as_Dpfp(), to);
     case schema::Attributes::NONE:
       break;
   }
@@ -245,14 +271,17 @@ Status read_entry_point(const schema::EntryPoint& entry, Graph* out) {
   return Status::ok();
 }
 
+const char* name_of(EntryKind kind) { return kind == EntryKind::encode ? "encode" : "decode"; }
+
 Status read_interface(const schema::EntryPoint& entry, Graph* out) {
   const auto in_range = [&](const flatbuffers::Vector<int32_t>& list) {
     return list.size() == 1 && list.Get(0) >= 0 &&
            static_cast<size_t>(list.Get(0)) < out->tensors.size();
   };
+  const char* name = name_of(out->entry);
   if (!in_range(*entry.inputs()) || !in_range(*entry.outputs())) {
-    return Status::error(LINNET_INVALID_MODEL,
-                         "entry point 'decode': needs one input and one output");
+    return Status::error(LINNET_INVALID_MODEL, "entry point '%s': needs one input and one output",
+                         name);
   }
   out->tokens = entry.inputs()->Get(0);
   out->logits = entry.outputs()->Get(0);
@@ -260,29 +289,42 @@ Status read_interface(const schema::EntryPoint& entry, Graph* out) {
   const Tensor& logits = out->tensors[static_cast<size_t>(out->logits)];
   if (tokens.storage != Storage::activation || tokens.type != DataType::int32 || tokens.rank != 1 ||
       !(tokens.shape[0] == Dimension(Dimension::Kind::tokens))) {
-    return Status::error(LINNET_INVALID_MODEL, "entry point 'decode': its input is not int32 [T]");
+    return Status::error(LINNET_INVALID_MODEL, "entry point '%s': its input is not int32 [T]",
+                         name);
   }
+  const bool encodes = out->entry == EntryKind::encode;
+  const Dimension rows(encodes ? Dimension::Kind::tokens : Dimension::Kind::logits_rows);
   if (logits.storage != Storage::activation || logits.type != DataType::f32 || logits.base >= 0 ||
-      !(logits.rows() == Dimension(Dimension::Kind::logits_rows)) ||
-      logits.columns().number() == 0) {
+      !(logits.rows() == rows) || logits.columns().number() == 0) {
     return Status::error(LINNET_INVALID_MODEL,
-                         "entry point 'decode': its output is not f32 [L, vocabulary]");
+                         "entry point '%s': its output is not f32 [%s, vocabulary]", name,
+                         encodes ? "T" : "L");
   }
   out->vocabulary = logits.columns().number();
   return Status::ok();
 }
 
+/// The entry point to run: "decode" before "encode".
+const schema::EntryPoint* find_entry_point(const schema::Model& header, EntryKind* kind) {
+  for (const EntryKind wanted : {EntryKind::decode, EntryKind::encode}) {
+    for (const schema::EntryPoint* entry : *header.entry_points()) {
+      *kind = wanted;
+      if (view_of(entry->name()) == name_of(wanted)) return entry;
+    }
+  }
+  return nullptr;
+}
+
 }  // namespace
 
 Status read_operators(const schema::Model& header, Graph* out) {
-  const schema::EntryPoint* decode = nullptr;
-  for (const schema::EntryPoint* entry : *header.entry_points()) {
-    if (view_of(entry->name()) == "decode") decode = entry;
+  const schema::EntryPoint* entry = find_entry_point(header, &out->entry);
+  if (entry == nullptr) {
+    return Status::error(LINNET_UNSUPPORTED, "has no entry point 'decode' or 'encode'");
   }
-  if (decode == nullptr) return Status::error(LINNET_UNSUPPORTED, "has no entry point 'decode'");
-  Status status = read_interface(*decode, out);
+  Status status = read_interface(*entry, out);
   if (status.failed()) return status;
-  status = read_entry_point(*decode, out);
+  status = read_entry_point(*entry, out);
   if (status.failed()) return status;
   return DataFlow(*out).check();
 }

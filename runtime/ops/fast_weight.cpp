@@ -67,25 +67,55 @@ size_t decay_columns(DecayKind kind, const HeadSizes& sizes) {
   return 0;
 }
 
+/// Whether a memory that is no state, so that no tensor's check has bounded it, has a size at all.
+bool is_reasonable(const FastWeightAttributes& attributes, const HeadSizes& sizes) {
+  constexpr size_t most_floats = size_t{1} << 32;
+  return sizes.value_dim <= most_floats / attributes.heads / sizes.key_dim;
+}
+
+/// The floats of scratch, one part behind the other.
+struct ScratchSizes {
+  size_t read_factors = 0;
+  size_t state = 0;
+  size_t normalizer = 0;
+
+  ScratchSizes(const FastWeightAttributes& attributes, const HeadSizes& sizes,
+               const Extents& largest) {
+    if (attributes.normalize) read_factors = attributes.heads * largest.tokens;
+    if (attributes.read != ReadOrder::after_all) return;
+    state = attributes.heads * sizes.key_dim * sizes.value_dim;
+    if (attributes.normalize) normalizer = attributes.heads * sizes.key_dim;
+  }
+  size_t total() const { return read_factors + state + normalizer; }
+};
+
+/// What the normaliser needs beside its state.
+Status check_normalizer(const Site& site, const FastWeightAttributes& attributes) {
+  if (attributes.normalize && attributes.decay == DecayKind::per_value_channel) {
+    return site.fail("has a normalizer, which cannot decay per value channel");
+  }
+  if (site.inputs() < most_inputs) return Status::ok();
+  if (!attributes.normalize) return site.fail("has a floor that it does not use");
+  return site.expect_activation(site.input(normalizer_floor), "floor", token_rows,
+                                attributes.heads);
+}
+
 Status check_states(const Site& site, const FastWeightAttributes& attributes,
                     const HeadSizes& sizes) {
+  if (attributes.read == ReadOrder::after_all) {
+    if (site.input(state) != nullptr || site.input(normalizer) != nullptr)
+      return site.fail("has a state, though it forgets every chunk");
+    return is_reasonable(attributes, sizes) ? Status::ok()
+                                            : site.fail("has a memory beyond all bounds");
+  }
   const Dimension heads(attributes.heads);
   const Status status = site.expect_state(
       site.input(state), "state", {heads, Dimension(sizes.key_dim), Dimension(sizes.value_dim)});
   if (status.failed()) return status;
-  if (attributes.normalize && attributes.decay == DecayKind::per_value_channel) {
-    return site.fail("has a normalizer, which cannot decay per value channel");
-  }
   if (attributes.normalize) {
-    if (site.inputs() == most_inputs) {
-      const Status floor = site.expect_activation(site.input(normalizer_floor), "floor", token_rows,
-                                                  attributes.heads);
-      if (floor.failed()) return floor;
-    }
     return site.expect_state(site.input(normalizer), "normalizer state",
                              {heads, Dimension(sizes.key_dim)});
   }
-  if (site.inputs() == most_inputs) return site.fail("has a floor that it does not use");
   return site.input(normalizer) == nullptr
              ? Status::ok()
              : site.fail("has a normalizer state that it does not use");
@@ -131,13 +161,15 @@ Status FastWeight::check(const Site& site) {
     status = check_optional(site, is_rank_one, write, "b", heads * sizes.key_dim);
   if (!status.failed())
     status = site.expect_optional_weight(site.input(bonus), "bonus", {heads * sizes.key_dim});
+  if (!status.failed()) status = check_normalizer(site, attributes);
   if (status.failed()) return status;
   return check_states(site, attributes, sizes);
 }
 
 size_t FastWeight::scratch_bytes(const Site& site, const Extents& largest) {
   const auto& attributes = site.attributes<FastWeightAttributes>();
-  return attributes.normalize ? attributes.heads * largest.tokens * sizeof(float) : 0;
+  const HeadSizes sizes = sizes_of(attributes, *site.input(key), site.output(0));
+  return ScratchSizes(attributes, sizes, largest).total() * sizeof(float);
 }
 
 Status FastWeight::prepare(const Bindings& bindings) {
@@ -168,9 +200,14 @@ Status FastWeight::prepare(const Bindings& bindings) {
   all_.read = attributes_.read;
   all_.squash = attributes_.squash;
   all_.correct_before_decay = attributes_.correct_before_decay;
-  if (attributes_.normalize) {
-    normalizer_ = bindings.input<float>(normalizer);
-    read_factors_ = reinterpret_cast<float*>(bindings.scratch());
+  normalizer_ = bindings.input<float>(normalizer);
+  const ScratchSizes scratch(attributes_, sizes, bindings.largest());
+  auto* floats = reinterpret_cast<float*>(bindings.scratch());
+  if (attributes_.normalize) read_factors_ = floats;
+  if (attributes_.read == ReadOrder::after_all) {
+    all_.state.data = floats + scratch.read_factors;
+    forgotten_ = {all_.state.data, scratch.state + scratch.normalizer};
+    if (attributes_.normalize) normalizer_ = all_.state.data + scratch.state;
   }
   return Status::ok();
 }
@@ -207,6 +244,7 @@ void FastWeight::normalize(size_t tokens) {
 
 Status FastWeight::run(const Chunk& chunk) {
   const size_t tokens = chunk.extents.tokens;
+  std::fill(forgotten_.begin(), forgotten_.end(), 0.0f);
   if (attributes_.normalize) normalize(tokens);
   const size_t block = kernels::fast_weight_block();
   const size_t blocks = (all_.value_dim + block - 1) / block;

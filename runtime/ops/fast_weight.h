@@ -21,8 +21,9 @@ class FastWeight final : public Operation {
 
   FastWeightAttributes attributes_;
   kernels::FastWeightHead all_;    ///< addresses and strides of head 0
-  float* normalizer_ = nullptr;    ///< state z [heads, key_dim]
+  float* normalizer_ = nullptr;    ///< z [heads, key_dim]
   float* read_factors_ = nullptr;  ///< scratch [heads, largest tokens]
+  std::span<float> forgotten_;     ///< S and z in scratch, where they are no states
   size_t largest_tokens_ = 0;
   pthreadpool_t threads_ = nullptr;
 };

@@ -17,6 +17,9 @@ namespace linnet {
 struct Chunk {
   Extents extents;        ///< what the symbols of shapes stand for now
   uint64_t position = 0;  ///< tokens that ran before this chunk
+  /// Set by an operator to say that earlier tokens would now come out differently, so that what
+  /// the layers above it remember of them is outdated. Null: nobody asks.
+  bool* is_outdated = nullptr;
 };
 
 /// Where the tensors of a session lie. `addresses` has one entry per tensor of the graph.

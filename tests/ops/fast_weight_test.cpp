@@ -147,6 +147,21 @@ TEST_CASE("fast weight: every rule equals the recurrence at every width") {
   });
 }
 
+TEST_CASE("fast weight: all tokens read what all have written, with every rule and width") {
+  for_each_target([] {
+    for (Rule rule : all_rules()) {
+      if (rule.read != ReadOrder::after_write) continue;
+      rule.read = ReadOrder::after_all;
+      CAPTURE(static_cast<int>(rule.rule));
+      for (const size_t n : {0, 1, 2, 3, 7, 8, 15, 17, 33}) {
+        check_against_reference(rule, 5, n, n);
+        check_against_reference(rule, 1, 35 - n, n);
+      }
+      check_against_reference(rule, 3, 300, 40);
+    }
+  });
+}
+
 TEST_CASE("fast weight: sizes of real heads, and rows beyond one tile") {
   const Rule delta = {DecayKind::per_head, WriteRule::delta};
   const Rule rwkv7 = {DecayKind::per_key_channel, WriteRule::rank_one, ReadOrder::after_write,
@@ -185,8 +200,10 @@ TEST_CASE("fast weight: a chunk leaves the same bits as its tokens one by one") 
 
 TEST_CASE("fast weight: blocks of columns in any split leave the same bits") {
   for_each_target([&] {
-    for (const auto kind : {DecayKind::per_key_channel, DecayKind::per_value_channel}) {
-      const Rule rule = {kind, WriteRule::rank_one};
+    for (const Rule& rule :
+         {Rule{DecayKind::per_key_channel, WriteRule::rank_one},
+          Rule{DecayKind::per_value_channel, WriteRule::rank_one},
+          Rule{DecayKind::per_key_channel, WriteRule::rank_one, ReadOrder::after_all}}) {
       for (const size_t tokens : {1, 4}) {
         Case whole(rule, tokens, 24, 35);
         kernels::fast_weight(whole.head(), 0, 35);
@@ -292,6 +309,28 @@ TEST_CASE("fast weight: a normaliser with a floor is never below it, whatever it
         CHECK(std::abs(factor.at(0, t) - want) < 1e-3f * std::max(1.0f, want));
       }
       CHECK(factor.at(0, 1) == doctest::Approx(1 / 100.001).epsilon(1e-5));
+      CHECK(factor.guards_intact());
+    }
+  });
+}
+
+TEST_CASE("fast weight: the normaliser of all tokens is of the last sum of keys") {
+  for_each_target([] {
+    for (const size_t n : lengths()) {
+      CAPTURE(n);
+      Case inputs({DecayKind::per_key_channel, WriteRule::additive, ReadOrder::after_all}, 5, n, 1);
+      std::mt19937 random(3);
+      inputs.key.fill(random, 0.1f, 1.0f);
+      inputs.query.fill(random, 0.1f, 1.0f);
+      TestRows z(1, n), expected_z(1, n), factor(1, 5), expected(1, 5);
+      z.fill_with(0.0f);
+      expected_z.fill_with(0.0f);
+      kernels::fast_weight_normalizer(inputs.head(), z.data(), 0.01f, 0.02f, factor.data());
+      reference::fast_weight_normalizer(inputs.head(), expected_z.data(), 0.01f, 0.02f,
+                                        expected.data());
+      CHECK(largest_difference(z, expected_z) < 1e-6);
+      CHECK(largest_difference(factor, expected) < 1e-4);
+      CHECK(z.guards_intact());
       CHECK(factor.guards_intact());
     }
   });

@@ -108,6 +108,7 @@ void fast_weight(const FastWeightHead& head) {
     s.values.insert(s.values.end(), head.state[k], head.state[k] + head.value_dim);
   }
   for (size_t t = 0; t < head.tokens; ++t) step(head, t, s);
+  for (size_t t = 0; t < head.tokens && head.read == ReadOrder::after_all; ++t) read(head, t, s);
   for (size_t k = 0; k < head.key_dim; ++k) {
     for (size_t j = 0; j < head.value_dim; ++j) head.state[k][j] = static_cast<float>(s.at(k, j));
   }
@@ -116,19 +117,26 @@ void fast_weight(const FastWeightHead& head) {
 void fast_weight_normalizer(const FastWeightHead& head, float* z, float epsilon,
                             float query_epsilon, float* factor) {
   std::vector<double> sums(z, z + head.key_dim);
-  for (size_t t = 0; t < head.tokens; ++t) {
+  const auto read_factor = [&](size_t t) {
     double product = 0;
     double query_sum = 0;
     for (size_t k = 0; k < head.key_dim; ++k) {
-      sums[k] = decay(head, t, k) * sums[k] + head.key[t][k];
       product += head.query[t][k] * sums[k];
       query_sum += head.query[t][k];
     }
     product *= head.scale;
     const double divisor = head.floor ? std::max(std::abs(product), double{head.floor[t][0]})
                                       : product + query_epsilon * query_sum;
-    factor[t] = static_cast<float>(1 / (divisor + epsilon));
+    return static_cast<float>(1 / (divisor + epsilon));
+  };
+  const bool reads_last = head.read == ReadOrder::after_all;
+  for (size_t t = 0; t < head.tokens; ++t) {
+    for (size_t k = 0; k < head.key_dim; ++k) {
+      sums[k] = decay(head, t, k) * sums[k] + head.key[t][k];
+    }
+    if (!reads_last) factor[t] = read_factor(t);
   }
+  for (size_t t = 0; t < head.tokens && reads_last; ++t) factor[t] = read_factor(t);
   for (size_t k = 0; k < head.key_dim; ++k) z[k] = static_cast<float>(sums[k]);
 }
 

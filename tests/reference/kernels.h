@@ -7,6 +7,7 @@
 
 #include "runtime/kernels/elementwise.h"
 #include "runtime/kernels/fast_weight.h"
+#include "runtime/kernels/features.h"
 #include "runtime/kernels/mixture_of_experts.h"
 #include "runtime/kernels/norm.h"
 #include "runtime/kernels/rotary.h"
@@ -42,6 +43,10 @@ void rotary(const kernels::RotaryArguments& arguments);
 void fast_weight(const kernels::FastWeightHead& head);
 void fast_weight_normalizer(const kernels::FastWeightHead& head, float* z, float epsilon,
                             float query_epsilon, float* factor);
+
+void head_linear(const kernels::HeadLinearArguments& arguments);
+void softmax_features(const kernels::SoftmaxFeaturesHead& head);
+void dpfp(const float* x, size_t width, size_t rolls, float* y);
 
 /// Token by token: writes the token to the ring, then reads all that it sees from there.
 void softmax_attention(const kernels::SoftmaxAttentionHead& a);

@@ -53,7 +53,7 @@ TEST_CASE("a profile counts every operator once, by kind and by name") {
 
   Profiler profiler(session);
   double seconds = 0;
-  for (int i = 0; i < 3; ++i) seconds += prefill_seconds(session, tokens, logits);
+  for (int i = 0; i < 3; ++i) seconds += prefill_seconds(session, tokens, logits.data());
   const RunShape shape = RunShape::prefill(tokens.size(), 128);
   const Profile profile = profiler.profile(products, shape, 3, seconds);
 

@@ -114,10 +114,25 @@ struct MixtureOfExperts {
   schema::Activation activation = schema::Activation::none;
 };
 struct StabilizedGates {};
+struct PositionEmbedding {
+  uint32_t offset = 0;
+};
+struct HeadLinear {};
+struct SoftmaxFeatures {
+  uint32_t heads = 0;
+  schema::FeatureSide side = schema::FeatureSide::query;
+  float epsilon = 0;
+  bool running = false;
+};
+struct Dpfp {
+  uint32_t heads = 0;
+  uint32_t rolls = 0;
+};
 
 using Attributes = std::variant<Linear, Embedding, Quantize, LastRows, Norm, Elementwise, GroupSum,
                                 TokenShift, CausalConv, Rotary, SoftmaxAttention, FastWeight, Wkv,
-                                SelectiveScan, GroupedLinear, MixtureOfExperts, StabilizedGates>;
+                                SelectiveScan, GroupedLinear, MixtureOfExperts, StabilizedGates,
+                                PositionEmbedding, HeadLinear, SoftmaxFeatures, Dpfp>;
 
 struct Operator {
   std::string name;
@@ -137,6 +152,7 @@ struct EntryPoint {
 struct Graph {
   std::vector<std::string> symbols = {"T", "L"};
   std::vector<Tensor> tensors;
+  /// The model's only entry point; an encoder's is named "encode".
   EntryPoint decode = {.name = "decode", .inputs = {}, .outputs = {}, .operators = {}};
 
   uint32_t vocabulary = 0;

@@ -123,6 +123,64 @@ Value GraphBuilder::last_rows(const std::string& name, Value x) {
   return add_operator(name, LastRows{}, {x.tensor}, {kLogitRows, width(x)});
 }
 
+void GraphBuilder::encoder_output(Value value) {
+  graph_.decode.name = "encode";
+  output(value);
+}
+
+Value GraphBuilder::position_embedding(const std::string& name, Value x, const Weight& table,
+                                       uint32_t offset) {
+  const Value rows = weight(name + ".table", table);
+  require_width(name, rows, width(x));
+  require(offset < static_cast<uint32_t>(table.size(0)), name, "a table that ends at its offset");
+  return add_operator(name, PositionEmbedding{offset}, {x.tensor, rows.tensor}, shape(x));
+}
+
+Value GraphBuilder::head_linear(const std::string& name, Value x, const Weight& matrix) {
+  const int32_t inputs = matrix.size(1);
+  require(width(x) % inputs == 0, name, "heads of " + shape_text(shape(x)));
+  // f32 always: a few KB that every feature of every head goes through.
+  const Value weight_value = weight(name + ".weight", transposed(matrix));
+  return add_operator(name, HeadLinear{}, {x.tensor, weight_value.tensor},
+                      {shape(x)[0], width(x) / inputs * matrix.size(0)});
+}
+
+Value GraphBuilder::query_features(const std::string& name, Value u, Value half_norms,
+                                   float epsilon) {
+  const int32_t heads = width(half_norms);
+  require(width(u) % heads == 0, name, "heads of " + shape_text(shape(u)));
+  return add_operator(
+      name, SoftmaxFeatures{static_cast<uint32_t>(heads), schema::FeatureSide::query, epsilon},
+      {u.tensor, half_norms.tensor, -1}, {shape(u)[0], width(u) + heads});
+}
+
+KeyFeatures GraphBuilder::key_features(const std::string& name, Value u, Value half_norms,
+                                       KeyMaximum maximum) {
+  const int32_t heads = width(half_norms);
+  require(width(u) % heads == 0, name, "heads of " + shape_text(shape(u)));
+  const Shape shape = {this->shape(u)[0], width(u) + heads};
+  const SoftmaxFeatures attributes = {.heads = static_cast<uint32_t>(heads),
+                                      .side = schema::FeatureSide::key,
+                                      .running = maximum == KeyMaximum::running};
+  const Value largest =
+      maximum == KeyMaximum::of_text ? Value{} : state(name + ".maximum", {heads});
+  KeyFeatures features = {activation(name, shape), {}};
+  std::vector<Value> outputs = {features.key};
+  if (attributes.running) {
+    features.decay = activation(name + ".decay", shape);
+    outputs.push_back(features.decay);
+  }
+  add_operator(name, attributes, {u.tensor, half_norms.tensor, largest.tensor}, outputs);
+  return features;
+}
+
+Value GraphBuilder::dpfp(const std::string& name, Value x, const Dpfp& attributes) {
+  require(width(x) % static_cast<int32_t>(attributes.heads) == 0, name,
+          "heads of " + shape_text(shape(x)));
+  return add_operator(name, attributes, {x.tensor},
+                      {shape(x)[0], 2 * width(x) * static_cast<int32_t>(attributes.rolls)});
+}
+
 Value GraphBuilder::norm(const std::string& name, Value x, const Norm& attributes,
                          const std::optional<Weight>& weight, const std::optional<Weight>& bias) {
   const auto groups = static_cast<int32_t>(attributes.groups);
@@ -220,8 +278,10 @@ Value GraphBuilder::fast_weight(const std::string& name, const FastWeightInputs&
   for (Value vector : {in.correct, in.write, in.bonus}) {
     check("vector", vector, int64_t{heads} * in.key_dim);
   }
-  const Value memory = state(name + ".memory", {heads, in.key_dim, in.value_dim});
-  const Value keys = attributes.normalize ? state(name + ".key_sum", {heads, in.key_dim}) : Value{};
+  const bool remembers = attributes.read != schema::ReadOrder::after_all;
+  Value memory, keys;
+  if (remembers) memory = state(name + ".memory", {heads, in.key_dim, in.value_dim});
+  if (remembers && attributes.normalize) keys = state(name + ".key_sum", {heads, in.key_dim});
   std::vector<int32_t> inputs = {
       in.query.tensor,   in.key.tensor,   in.value.tensor, in.decay.tensor, in.beta.tensor,
       in.correct.tensor, in.write.tensor, in.bonus.tensor, memory.tensor,   keys.tensor};

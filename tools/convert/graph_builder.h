@@ -32,6 +32,19 @@ struct FastWeightInputs {
   Value floor = {};
 };
 
+/// Whose largest projection scales a key; see SoftmaxFeatures in schema/linnet.fbs.
+enum class KeyMaximum : uint8_t {
+  of_text,  ///< an encoder's whole text
+  so_far,   ///< all tokens so far, also for what the layers above have seen of earlier ones
+  running,  ///< of all tokens up to the key's own: above it nothing remembers
+};
+
+/// What SoftmaxFeatures makes of keys.
+struct KeyFeatures {
+  Value key;
+  Value decay;  ///< of all that was written before; running only
+};
+
 struct AttentionInputs {
   Value query, key, value;
   int32_t head_dim = 0, value_dim = 0;
@@ -84,6 +97,8 @@ class ElementwiseChain {
   ElementwiseChain& relu() { return step(Function::relu, 0); }
   ElementwiseChain& square() { return step(Function::square, 0); }
   ElementwiseChain& elu() { return step(Function::elu, 0); }
+  /// Any function of a single value.
+  ElementwiseChain& apply(schema::ElementwiseFunction function) { return step(function, 0); }
 
   /// Adds the operator to the graph.
   Value end();
@@ -123,6 +138,8 @@ class GraphBuilder {
 
   Value input_tokens();
   void output(Value value) { graph_.decode.outputs.push_back(value.tensor); }
+  /// Makes the model an encoder: it reads a text as a whole and puts out a row for every token.
+  void encoder_output(Value value);
 
   /// A weight as a value that several operators may share.
   Value weight(const std::string& name, const Weight& weight, WeightRole role = WeightRole::vector);
@@ -135,6 +152,20 @@ class GraphBuilder {
   Value linear(const std::string& name, Value x, const Weight& matrix,
                const LinearOptions& options = {});
   Value last_rows(const std::string& name, Value x);
+
+  /// x plus the row of `table` for each token's position, which is that of the row + `offset`.
+  Value position_embedding(const std::string& name, Value x, const Weight& table,
+                           uint32_t offset = 0);
+
+  /// Every head of x times `matrix`, [outputs, inputs].
+  Value head_linear(const std::string& name, Value x, const Weight& matrix);
+
+  /// Positive random features of what head_linear made, `half_norms` being [T, heads]; one feature
+  /// more than u has columns for each head. Those of keys, but an encoder's, make their own state.
+  Value query_features(const std::string& name, Value u, Value half_norms, float epsilon);
+  KeyFeatures key_features(const std::string& name, Value u, Value half_norms, KeyMaximum maximum);
+
+  Value dpfp(const std::string& name, Value x, const Dpfp& attributes);
 
   /// Normalises each of `groups` column ranges; weight and bias as in the schema.
   Value norm(const std::string& name, Value x, const Norm& attributes,

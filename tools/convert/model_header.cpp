@@ -89,6 +89,16 @@ struct AttributesWriter {
   Offset<void> operator()(const StabilizedGates&) {
     return schema::CreateStabilizedGates(out).Union();
   }
+  Offset<void> operator()(const PositionEmbedding& a) {
+    return schema::CreatePositionEmbedding(out, a.offset).Union();
+  }
+  Offset<void> operator()(const HeadLinear&) { return schema::CreateHeadLinear(out).Union(); }
+  Offset<void> operator()(const SoftmaxFeatures& a) {
+    return schema::CreateSoftmaxFeatures(out, a.heads, a.side, a.epsilon, a.running).Union();
+  }
+  Offset<void> operator()(const Dpfp& a) {
+    return schema::CreateDpfp(out, a.heads, a.rolls).Union();
+  }
 };
 
 /// The union's tag for each alternative of the variant, in its order.
@@ -108,7 +118,11 @@ constexpr schema::Attributes kTags[] = {schema::Attributes::Linear,
                                         schema::Attributes::SelectiveScan,
                                         schema::Attributes::GroupedLinear,
                                         schema::Attributes::MixtureOfExperts,
-                                        schema::Attributes::StabilizedGates};
+                                        schema::Attributes::StabilizedGates,
+                                        schema::Attributes::PositionEmbedding,
+                                        schema::Attributes::HeadLinear,
+                                        schema::Attributes::SoftmaxFeatures,
+                                        schema::Attributes::Dpfp};
 static_assert(std::size(kTags) == std::variant_size_v<Attributes>);
 
 Offset<schema::Tensor> write_tensor(FlatBufferBuilder& out, const Tensor& tensor,

@@ -47,16 +47,18 @@ class Bench {
     model_ = open_model(options.model);
     figures_.load_seconds = since_open.seconds();
     const linnet_model_info info = model_.describe();
+    is_encoder_ = info.is_encoder;
+    if (is_encoder_) make_chunk_hold(options.longest_prompt());
     logits_.resize(info.vocabulary);
-    session_ = open_session(model_, options.session);
-    prefill_seconds(session_, made_up_tokens(first_prompt, info.vocabulary), logits_);
+    session_ = open_session(model_, figures_.session);
+    prefill(made_up_tokens(first_prompt, info.vocabulary));
     figures_.first_token_seconds = since_open.seconds();
 
     figures_.architecture = info.architecture;
     figures_.weights_name = info.weights;
     figures_.file_bytes = info.file_bytes;
     figures_.packed_bytes = info.packed_bytes;
-    require(model_.session_bytes(options.session, &figures_.memory));
+    require(model_.session_bytes(figures_.session, &figures_.memory));
   }
 
   void measure_speeds(ProgressLine* progress) {
@@ -64,27 +66,41 @@ class Bench {
     for (const size_t count : options_.prompts) {
       progress->update(static_cast<double>(figures_.prefill.size()) / steps);
       const auto tokens = made_up_tokens(count, vocabulary());
-      figures_.prefill.push_back(measure(
-          count, options_.repeats, [&] { return prefill_seconds(session_, tokens, logits_); }));
+      figures_.prefill.push_back(
+          measure(count, options_.repeats, [&] { return prefill(tokens); }));
     }
     progress->update((steps - 1) / steps);
-    figures_.decode = measure(options_.decode_tokens, options_.repeats, [&] {
-      return decode_seconds(session_, options_.decode_tokens, logits_);
-    });
+    if (!is_encoder_) {
+      figures_.decode = measure(options_.decode_tokens, options_.repeats, [&] {
+        return decode_seconds(session_, options_.decode_tokens, logits_);
+      });
+    }
     figures_.process = process_memory();
   }
 
   /// Apart from the measurement of speeds, which must not pay for the clock around operators.
   void measure_profile() {
     const auto tokens = made_up_tokens(options_.longest_prompt(), vocabulary());
-    figures_.prefill_profile = profile(RunShape::prefill(tokens.size(), options_.session.chunk),
-                                       [&] { return prefill_seconds(session_, tokens, logits_); });
+    figures_.prefill_profile = profile(RunShape::prefill(tokens.size(), figures_.session.chunk),
+                                       [&] { return prefill(tokens); });
+    if (is_encoder_) return;
     figures_.decode_profile = profile(RunShape::decode(options_.decode_tokens), [&] {
       return decode_seconds(session_, options_.decode_tokens, logits_);
     });
   }
 
  private:
+  /// An encoder reads a text as a whole.
+  void make_chunk_hold(size_t tokens) {
+    uint32_t& chunk = figures_.session.chunk;
+    chunk = std::max(chunk, static_cast<uint32_t>(tokens));
+  }
+
+  /// An encoder computes logits for every token, wanted or not.
+  double prefill(const std::vector<int32_t>& tokens) {
+    return prefill_seconds(session_, tokens, is_encoder_ ? nullptr : logits_.data());
+  }
+
   uint32_t vocabulary() const { return static_cast<uint32_t>(logits_.size()); }
 
   template <typename Run>
@@ -101,6 +117,7 @@ class Bench {
   BenchFigures& figures_;
   Model model_;
   Session session_;
+  bool is_encoder_ = false;
   std::vector<float> logits_;
 };
 

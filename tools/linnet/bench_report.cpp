@@ -30,6 +30,7 @@ void print_prefill(const BenchFigures& figures) {
 }
 
 void print_decode(const BenchFigures& figures) {
+  if (figures.decode.tokens == 0) return;
   print_speed("decode", figures.decode);
   std::printf("\n           reads weights at %.2f GB/s", figures.decode_bytes_per_second() * 1e-9);
   if (figures.yardsticks) {
@@ -100,6 +101,7 @@ Json prefill_json(const BenchFigures& figures) {
 }
 
 Json decode_json(const BenchFigures& figures) {
+  if (figures.decode.tokens == 0) return Json::array();
   Json entry = speed_json(figures.decode);
   entry["gigabytes_per_second"] = figures.decode_bytes_per_second() * 1e-9;
   if (figures.yardsticks) {
@@ -174,9 +176,11 @@ void print_bench_json(const BenchFigures& figures) {
   if (figures.yardsticks) {
     report["read_gigabytes_per_second"] = figures.yardsticks->read_bytes_per_second * 1e-9;
   }
-  if (figures.prefill_profile && figures.decode_profile) {
-    report["profile"] = {{"prefill", profile_json(*figures.prefill_profile)},
-                         {"decode", profile_json(*figures.decode_profile)}};
+  if (figures.prefill_profile) {
+    report["profile"]["prefill"] = profile_json(*figures.prefill_profile);
+  }
+  if (figures.decode_profile) {
+    report["profile"]["decode"] = profile_json(*figures.decode_profile);
   }
   std::printf("%s\n", report.dump(2, ' ', false, Json::error_handler_t::replace).c_str());
 }

@@ -64,11 +64,12 @@ void print_text(const TextComparison& comparison, uint32_t chunk) {
               comparison.logits.c_str(), comparison.positions, comparison.scale);
   std::printf("  %-18s %14s %10s %14s\n", "", "difference", "of scale", "equal argmax");
   std::string storage;
-  for (size_t way = 0; way < way_count; ++way) {
+  for (size_t way = comparison.first_way; way < way_count; ++way) {
     std::printf("  %-18s %14.3g %10.2g %8zu / %zu\n", way_name(way, chunk, &storage),
                 comparison.difference[way], comparison.difference[way] / comparison.scale,
                 comparison.equal_argmax[way], comparison.positions);
   }
+  if (comparison.first_way + 1 == way_count) return;
   std::printf("  %-18s %14.3g %10.2g\n", "between the ways", comparison.between_ways,
               comparison.between_ways / comparison.scale);
 }
@@ -101,7 +102,7 @@ nlohmann::ordered_json texts_json(const LanguageModelComparison& found, uint32_t
   std::string storage;
   for (const auto& comparison : found.texts) {
     auto ways = nlohmann::ordered_json::object();
-    for (size_t way = 0; way < way_count; ++way) {
+    for (size_t way = comparison.first_way; way < way_count; ++way) {
       ways[way_name(way, chunk, &storage)] = {{"max_abs_difference", comparison.difference[way]},
                                               {"equal_argmax", comparison.equal_argmax[way]}};
     }
@@ -175,7 +176,9 @@ Command add_diff(CLI::App& app) {
   command->add_flag("--json", options->json, "Print the result as JSON");
   command->footer(
       "Runs the reference's tokens one by one, in chunks, and all at once; all three must agree\n"
-      "with it and, with f32 weights, with each other. Exits with 0 only if they do.\n\n"
+      "with it and, with f32 weights, with each other. An encoder runs all at once only. Exits "
+      "with\n"
+      "0 only if they do.\n\n"
       "Example: linnet diff model.linnet expected.safetensors --tolerance 1e-3");
   return {command, [options] { return diff(*options); }};
 }

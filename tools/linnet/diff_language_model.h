@@ -11,7 +11,8 @@
 
 namespace linnet::cli {
 
-/// How the tokens of a text go in: one by one, in small chunks, all at once.
+/// How the tokens of a text go in: one by one, in small chunks, all at once. An encoder takes them
+/// all at once only.
 enum Way : size_t { one_by_one, in_chunks, all_at_once };
 constexpr size_t way_count = 3;
 
@@ -20,13 +21,14 @@ struct TextComparison {
   std::string ids;     ///< the tensor of the text
   std::string logits;  ///< the tensor it is compared with
   size_t positions = 0;
-  double scale = 0;                                 ///< the largest absolute reference logit
+  size_t first_way = one_by_one;  ///< the figures below are of this and the following ways
+  double scale = 0;               ///< the largest absolute reference logit
   std::array<double, way_count> difference = {};    ///< from the reference, largest absolute
   std::array<size_t, way_count> equal_argmax = {};  ///< positions with the reference's argmax
   double between_ways = 0;                          ///< largest absolute, of any two ways
 };
 
-/// A causal language model against its reference.
+/// A language model, causal or an encoder, against its reference.
 struct LanguageModelComparison {
   std::vector<TextComparison> texts;
   size_t greedy_tokens = 0;  ///< 0: the reference has none
@@ -40,7 +42,7 @@ struct LanguageModelComparison {
   double greedy_agreement() const;  ///< a share
 };
 
-/// Whether the file has a causal language model's reference.
+/// Whether the file has a language model's reference.
 bool has_language_model_reference(const ReferenceFile& reference);
 
 /// Runs and compares input_ids with logits (or logits_prefix, which wins: it is what a model that

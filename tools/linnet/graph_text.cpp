@@ -63,6 +63,7 @@ std::string fast_weight_text(const schema::FastWeight& rule) {
     result += std::string(", decay ") + schema::EnumNameDecayKind(rule.decay());
   }
   if (rule.read() == schema::ReadOrder::before_write) result += ", read before write";
+  if (rule.read() == schema::ReadOrder::after_all) result += ", read after all";
   if (rule.squash() != schema::Squash::none) {
     result += std::string(", squash ") + schema::EnumNameSquash(rule.squash());
   }
@@ -105,6 +106,15 @@ std::string attributes_text(const schema::Operator& step) {
       const auto* mixture = step.attributes_as_MixtureOfExperts();
       return text(" %u of %u experts", mixture->experts_per_token(), mixture->experts()) +
              activation_text(mixture->activation());
+    }
+    case schema::Attributes::SoftmaxFeatures: {
+      const auto* features = step.attributes_as_SoftmaxFeatures();
+      return text(" of %s, %u heads%s", schema::EnumNameFeatureSide(features->side()),
+                  features->heads(), features->running() ? ", running maximum" : "");
+    }
+    case schema::Attributes::Dpfp: {
+      const auto* dpfp = step.attributes_as_Dpfp();
+      return text(" %u heads, %u rolls", dpfp->heads(), dpfp->rolls());
     }
     default:
       return "";

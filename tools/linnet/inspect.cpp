@@ -36,6 +36,7 @@ struct Inspection {
 };
 
 std::string context_text(const linnet_model_info& info) {
+  if (info.positions != 0) return text("%u tokens, as many as have a position", info.positions);
   if (info.context == 0) return "unbounded";
   return text("%u tokens%s", info.context,
               info.has_context_limit ? "" : " trained for, but not bounded to");
@@ -53,6 +54,9 @@ void print_metadata(const Options& options, const Inspection& found) {
     std::printf("  %-5s weights %" PRIu64 " tensors, %s\n", type.c_str(), count.tensors,
                 format_bytes(count.bytes).c_str());
   }
+  std::printf("  runs          %s\n", found.info.is_encoder
+                                          ? "a whole text at once, which leaves no state"
+                                          : "token after token, with a state");
   std::printf("  vocabulary    %u tokens\n", found.info.vocabulary);
   std::printf("  context       %s\n", context_text(found.info).c_str());
   if (const auto* tokenizer = header.tokenizer()) {
@@ -191,7 +195,9 @@ void print_json(const Options& options, const Inspection& found) {
                  {"weight_bytes_per_token", found.weights.bytes_per_token},
                  {"vocabulary", found.info.vocabulary},
                  {"context", found.info.context},
-                 {"has_context_limit", found.info.has_context_limit}};
+                 {"has_context_limit", found.info.has_context_limit},
+                 {"positions", found.info.positions},
+                 {"is_encoder", found.info.is_encoder}};
   const auto* tokenizer = header.tokenizer();
   report["tokenizer"] = tokenizer == nullptr
                             ? Json()

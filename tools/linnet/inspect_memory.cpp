@@ -38,11 +38,14 @@ MemoryRegions measure_memory(const std::string& path, const linnet_session_optio
   if (mapped_before && mapped) regions.packed = *mapped - std::min(*mapped, *mapped_before);
   require(model->session_bytes(options, &regions.planned));
 
-  const auto tokens = some_tokens(with_defaults(options).chunk, info.vocabulary);
+  size_t count = with_defaults(options).chunk;
+  if (info.positions != 0) count = std::min<size_t>(count, info.positions);
+  const auto tokens = some_tokens(count, info.vocabulary);
   std::vector<float> logits(info.vocabulary);
   const CountedPages block(regions.planned.total_bytes);
   Session session = open_session(*model, options, block.data());
-  require(session.run(tokens, logits.data()));
+  // An encoder has logits for every token, and computes them whether they are wanted or not.
+  require(session.run(tokens, info.is_encoder ? nullptr : logits.data()));
   regions.session = block.bytes_in_use();
   const auto after = private_bytes();
   if (before && after && regions.packed && regions.session) {

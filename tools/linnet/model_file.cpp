@@ -44,6 +44,15 @@ uint64_t weight_rows(const schema::Tensor& tensor) {
                                      : static_cast<uint64_t>(std::max(1, tensor.shape()->Get(0)));
 }
 
+/// Of a mixture's matrices, a token reads those of its experts.
+uint64_t bytes_read(const ModelFile& file, const schema::Operator& step,
+                    const schema::Tensor& tensor) {
+  const uint64_t bytes = bytes_with_scales(file, tensor);
+  const auto* mixture = step.attributes_as_MixtureOfExperts();
+  if (mixture == nullptr || mixture->experts() == 0) return bytes;
+  return bytes / mixture->experts() * mixture->experts_per_token();
+}
+
 /// What one token reads of the weights. A table that an embedding and a Linear share is read whole.
 uint64_t count_bytes_per_token(const ModelFile& file, const schema::EntryPoint& entry) {
   std::set<Place> read;
@@ -57,7 +66,7 @@ uint64_t count_bytes_per_token(const ModelFile& file, const schema::EntryPoint& 
       if (embedding) {
         bytes += bytes_with_scales(file, tensor) / weight_rows(tensor);
       } else if (read.insert(place_of(tensor)).second) {
-        bytes += bytes_with_scales(file, tensor);
+        bytes += bytes_read(file, *step, tensor);
       }
     }
   }

@@ -100,6 +100,8 @@ typedef struct linnet_model_info {
   uint32_t context;    /* positions the model was trained for; 0: unbounded */
   bool has_tokenizer;
   bool has_context_limit; /* true if softmax layers see only the last `context` tokens */
+  bool is_encoder;        /* reads a text as a whole and has logits for every token of it */
+  uint32_t positions;     /* a text may have this many tokens and no more; 0: any number */
   uint64_t file_bytes;    /* mapped, shared between processes */
   uint64_t packed_bytes;  /* private to this process: matrices laid out for this machine */
 } linnet_model_info;
@@ -112,7 +114,8 @@ typedef struct linnet_session_options {
   uint32_t threads; /* 0: one per core, at most 8 */
   uint32_t chunk;   /* most tokens that run at once; 0: 256 */
   uint32_t context; /* capacity of softmax layers' KV rings in tokens; 0: 2048 */
-  bool all_logits;  /* linnet_run gives logits for every token, not for the last alone */
+  bool all_logits;  /* linnet_run gives logits for every token, not for the last alone; always so
+                       for an encoder */
 } linnet_session_options;
 
 LINNET_API linnet_session_options linnet_session_options_defaults(void);
@@ -141,6 +144,9 @@ LINNET_API void linnet_session_close(linnet_session* session);
 /* Runs `count` tokens in chunks. `logits`, if not NULL, receives [vocabulary] floats for the last
  * token or, with all_logits, [count, vocabulary]; there must be a token then. With NULL the
  * vocabulary head is not computed.
+ * An encoder takes one whole text per call, of at most `chunk` tokens, and remembers nothing of it.
+ * Some models (Performer's softmax kernel) read all earlier tokens differently when a token sets a
+ * new maximum: the session then runs its text again, and has a chunk of all positions for that.
  * A token outside the vocabulary is refused before anything runs. */
 LINNET_API linnet_status linnet_run(linnet_session* session, const int32_t* tokens, size_t count,
                                     float* logits, linnet_message* why);
