@@ -26,8 +26,10 @@ GoldenModel::GoldenModel(const std::string& folder, const std::string& weights) 
   vocabulary_ = model_.describe().vocabulary;
   cli::ReferenceFile reference(checkpoint + "/expected.safetensors");
   tokens_ = reference.ids("input_ids");
-  logits_ = reference.matrix("logits", tokens_.size(), vocabulary_);
-  greedy_ = reference.ids("greedy_ids");
+  // Where both are there, these are what a model that sees one token after another must match.
+  const char* logits = reference.has("logits_prefix") ? "logits_prefix" : "logits";
+  logits_ = reference.matrix(logits, tokens_.size(), vocabulary_);
+  if (reference.has("greedy_ids")) greedy_ = reference.ids("greedy_ids");
 }
 
 std::vector<float> GoldenModel::run(uint32_t chunk, uint32_t threads, uint32_t context) const {

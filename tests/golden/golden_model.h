@@ -20,8 +20,9 @@ class GoldenModel {
   const std::string& path() const { return path_; }
   size_t vocabulary() const { return vocabulary_; }
   const std::vector<int32_t>& tokens() const { return tokens_; }
-  const std::vector<float>& logits() const { return logits_; }    ///< [tokens, vocabulary]
-  const std::vector<int32_t>& greedy() const { return greedy_; }  ///< continues the first 16 tokens
+  const std::vector<float>& logits() const { return logits_; }  ///< [tokens, vocabulary]
+  /// Continues the first 16 tokens; an encoder has none.
+  const std::vector<int32_t>& greedy() const { return greedy_; }
 
   /// Logits of every token, run in chunks of `chunk`.
   std::vector<float> run(uint32_t chunk, uint32_t threads = 1, uint32_t context = 0) const;

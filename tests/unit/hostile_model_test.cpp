@@ -53,7 +53,7 @@ std::string try_to_run(std::span<const std::byte> bytes) {
   if (!opened.ok()) return opened.message();
   linnet_session_options options = linnet_session_options_defaults();
   options.threads = 1;
-  options.chunk = 4;
+  options.chunk = model.describe().is_encoder ? 8 : 4;
   options.context = 8;
   linnet_memory memory = {};
   const auto planned = model.session_bytes(options, &memory);
@@ -64,16 +64,19 @@ std::string try_to_run(std::span<const std::byte> bytes) {
   const auto started = session.open(model, options);
   if (!started.ok()) return started.message();
   const int32_t tokens[] = {1, 2, 3, 4, 5};
-  std::vector<float> logits(model.describe().vocabulary);
+  std::vector<float> logits(std::size(tokens) * model.describe().vocabulary);
   const auto ran = session.run(tokens, logits.data());
   return ran.ok() ? "" : ran.message();
 }
 
 // Every kind of operator and state.
 const char* const cases[] = {
-    "golden/hf/mamba",          "golden/hf/minimax",          "golden/hf/qwen3_5_text",
-    "golden/hf/recurrent_gemma", "golden/hf/xlstm",            "golden/ref/fla_gsa",
-    "golden/ref/rwkv7_pth",     "golden/variants/gla_hybrid", "golden/variants/linear_attn_elu",
+    "golden/hf/mamba",        "golden/hf/minimax",
+    "golden/hf/qwen3_5_text", "golden/hf/recurrent_gemma",
+    "golden/hf/xlstm",        "golden/ref/fla_gsa",
+    "golden/ref/fwp_delta",   "golden/ref/performer",
+    "golden/ref/rwkv7_pth",   "golden/ref/performer_encoder",
+    "golden/variants/gla_hybrid", "golden/variants/linear_attn_elu",
     "golden/variants/rwkv4_pth"};
 
 uint32_t header_bytes(const std::string& file) {

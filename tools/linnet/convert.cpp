@@ -32,9 +32,9 @@ int list_families() {
     if (family.proof[0] != 0) std::printf("%-16s   tested with %s\n", "", family.proof);
   }
   std::printf(
-      "\nState per layer: H heads of K key and V value channels, M slots, A channels without "
-      "heads;\n"
-      "`linnet inspect` counts the bytes of a model.\n");
+      "\nState per layer: H heads of K key and V value channels, M slots, m features, A channels "
+      "without\nheads, N numbers per channel, and what short convolutions and softmax layers "
+      "remember;\n`linnet inspect` counts the bytes of a model.\n");
   return 0;
 }
 
