@@ -159,8 +159,8 @@ struct Graph {
   uint32_t context = 0;  ///< positions the model was trained for; 0: unbounded
 };
 
-/// Drops tensors that no operator uses, and puts the rest in the order in which they are first used:
-/// so that a token reads the file from its beginning to its end.
+/// Drops tensors that no operator uses, and puts the rest in the order in which they are first
+/// used: so that a token reads the file from its beginning to its end.
 void order_tensors(Graph& graph);
 
 }  // namespace linnet::convert

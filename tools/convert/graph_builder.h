@@ -79,7 +79,6 @@ class ElementwiseChain {
   ElementwiseChain& add(float y) { return step(Function::add, y); }
   ElementwiseChain& subtract(Value y) { return step(Function::subtract, y); }
   ElementwiseChain& subtract(float y) { return step(Function::subtract, y); }
-  ElementwiseChain& subtract_from(float y) { return step(Function::subtract_from, y); }
   ElementwiseChain& multiply(Value y) { return step(Function::multiply, y); }
   ElementwiseChain& multiply(float y) { return step(Function::multiply, y); }
   ElementwiseChain& multiply_silu(Value y) { return step(Function::multiply_silu, y); }

@@ -107,7 +107,7 @@ constexpr Family kFamilies[] = {
      "hf/granitemoehybrid"},
     {"lfm2", "Hugging Face folders of model type lfm2", "LFM2, Liquid AI 2025", false,
      recognizes<struct Lfm2Family>, build<struct Lfm2Family>,
-     "CausalConv between two gates: its last tokens; and softmax layers", "hf/lfm2"},
+     "CausalConv between two gates; 4 A (kernel - 1) bytes; and softmax layers", "hf/lfm2"},
     {"recurrent_gemma", "Hugging Face folders of model type recurrent_gemma",
      "Griffin, De et al. 2024, arXiv:2402.19427", false, recognizes<struct RecurrentGemmaFamily>,
      build<struct RecurrentGemmaFamily>,

@@ -26,20 +26,13 @@ Affine below(const std::vector<Affine>& parts) {
   return all;
 }
 
-/// softplus, then min(max(dt, least), largest), said with relu.
 Value step_size(GraphBuilder& g, const Mamba2Mixer& mixer, Value x) {
   const Value raw = g.linear("step", x, mixer.step.weight,
                              mixer.step.options(schema::Activation::none, WeightRole::gate));
   ElementwiseChain step = g.elementwise("step_size", raw);
   step.softplus();
-  if (mixer.least_step > 0) {
-    const auto least = static_cast<float>(mixer.least_step);
-    step.subtract(least).relu().add(least);
-  }
-  if (std::isfinite(mixer.largest_step)) {
-    const auto largest = static_cast<float>(mixer.largest_step);
-    step.subtract_from(largest).relu().subtract_from(largest);
-  }
+  if (mixer.least_step > 0) step.maximum(static_cast<float>(mixer.least_step));
+  if (std::isfinite(mixer.largest_step)) step.minimum(static_cast<float>(mixer.largest_step));
   return step.end();
 }
 
@@ -99,7 +92,7 @@ void read_mamba2_weights(WeightReader& weights, const std::string& at, const Mam
   mixer.convolution = transposed(weights(at + "conv1d.weight", {mixed, layout.kernel}));
   if (layout.convolution_bias) mixer.convolution_bias = weights(at + "conv1d.bias", {mixed});
   mixer.a_log = weights(at + "A_log", {mixer.heads});
-  mixer.skip = weights(at + "D", {mixer.heads});
+  mixer.skip = weights(at + "D", {layout.skip_per_channel ? inner : mixer.heads});
   if (mixer.norm != Mamba2Mixer::Norm::none) {
     mixer.norm_weight = weights(at + "norm.weight", {inner});
   }

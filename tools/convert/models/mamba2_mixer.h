@@ -28,7 +28,8 @@ struct Mamba2Mixer {
   Weight convolution;  ///< [kernel, inner + 2 * groups * states]
   std::optional<Weight> convolution_bias;
   schema::Activation activation = schema::Activation::silu;
-  Weight a_log, skip;  ///< A_log and D: [heads]
+  Weight a_log;  ///< A_log [heads]
+  Weight skip;   ///< D [heads], or one value per channel [inner]
   double least_step = 0, largest_step = std::numeric_limits<double>::infinity();
 
   Norm norm = Norm::none;
@@ -46,6 +47,7 @@ Value mamba2_mixer(GraphBuilder& g, const Mamba2Mixer& mixer, Value x);
 struct Mamba2Layout {
   int32_t width = 0, kernel = 0;
   bool in_bias = false, convolution_bias = true, out_bias = false;
+  bool skip_per_channel = false;
   /// Factors of the mixer's input, of the five parts of the projection and of its output.
   double in = 1, gate = 1, x = 1, b = 1, c = 1, step = 1, out = 1;
 };
