@@ -155,8 +155,8 @@ Status PackedWeights::create_operator(const Graph& graph, const MatrixPlace& mat
   const Entry* entry = &entries_[slot_of(matrix)];
   if (entry->packed == nullptr)
     return Status::error(LINNET_INTERNAL, "its matrix was never packed");
-  return create_packed_linear(matrix.weights(graph), entry, input_stride, output_stride,
-                              &provider_, out);
+  return create_packed_linear(matrix.weights(graph), entry, input_stride, output_stride, &provider_,
+                              out);
 }
 
 // XNNPACK only ever looks up: its `kernel` is the entry itself.

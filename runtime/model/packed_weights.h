@@ -43,8 +43,8 @@ class PackedWeights {
   PackedWeights& operator=(const PackedWeights&) = delete;
   ~PackedWeights();
 
-  /// Finds or packs every matrix of the graph's operators; the pages of `mapping` (null for borrowed
-  /// bytes) that held the plain ones that were packed are given back.
+  /// Finds or packs every matrix of the graph's operators; the pages of `mapping` (null for
+  /// borrowed bytes) that held the plain ones that were packed are given back.
   Status pack(const Graph& graph, std::span<const StoredSection> sections,
               const platform::FileMapping* mapping, const linnet_model_options& options);
 

@@ -9,9 +9,9 @@
 
 namespace linnet {
 
-/// y = x W^T + bias for one matrix of the model. By XNNPACK: f32 weights, or int8 and int4 ones with
-/// rows that are made int8 before. By a kernel of ours, which reads them as they lie in the file:
-/// f16 weights.
+/// y = x W^T + bias for one matrix of the model. By XNNPACK: f32 weights, or int8 and int4 ones
+/// with rows that are made int8 before. By a kernel of ours, which reads them as they lie in the
+/// file: f16 weights.
 class MatrixProduct {
  public:
   /// Whether x are dynamic_int8 rows.

@@ -81,7 +81,7 @@ MixtureOfExperts::Scratch MixtureOfExperts::lay_out(const Sizes& sizes, std::byt
   scratch.assignments = reinterpret_cast<Assignment*>(take(shares * sizeof(Assignment)));
   scratch.ends = reinterpret_cast<uint32_t*>(take(sizes.experts * sizeof(uint32_t)));
   scratch.inputs = take(sizes.quantizes_inputs ? DynamicInt8::bytes(sizes.tokens, sizes.width)
-                                      : sizes.tokens * sizes.width * sizeof(float));
+                                               : sizes.tokens * sizes.width * sizeof(float));
   scratch.hidden = take_floats(sizes.tokens * 2 * sizes.hidden);
   if (sizes.quantizes_hidden)
     scratch.quantized = take(DynamicInt8::bytes(sizes.tokens, sizes.hidden));
@@ -101,8 +101,8 @@ MixtureOfExperts::~MixtureOfExperts() {
 
 Status MixtureOfExperts::prepare(const Bindings& bindings) {
   const auto& attributes = *std::get_if<MixtureOfExpertsAttributes>(&bindings.op().attributes);
-  sizes_ = sizes_of(attributes, bindings.input_tensor(gate_and_up),
-                    bindings.input_tensor(down), bindings.largest().tokens);
+  sizes_ = sizes_of(attributes, bindings.input_tensor(gate_and_up), bindings.input_tensor(down),
+                    bindings.largest().tokens);
   scratch_ = lay_out(sizes_, bindings.scratch());
   normalize_ = attributes.normalize;
   activation_ = attributes.activation;

@@ -33,7 +33,7 @@ class MixtureOfExperts final : public Operation {
     size_t hidden = 0;
     size_t experts = 0;
     size_t per_token = 0;
-    size_t tokens = 0;             ///< the most there are
+    size_t tokens = 0;              ///< the most there are
     bool quantizes_inputs = false;  ///< the gates' and ups' weights are int8 or int4
     bool quantizes_hidden = false;  ///< the downs' are
   };

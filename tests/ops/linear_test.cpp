@@ -9,11 +9,10 @@
 #include <string>
 #include <vector>
 
+#include "tests/ops/stored_rows.h"
 #include "tests/unit/temp_folder.h"
-#include "tools/convert/formats/half.h"
 #include "tools/convert/graph_builder.h"
 #include "tools/convert/passes/quantize.h"
-#include "tools/convert/passes/quantize_row.h"
 #include "tools/convert/writer.h"
 
 namespace linnet::convert {
@@ -21,23 +20,13 @@ namespace {
 
 constexpr int32_t kTokenRows = 40;  // more than the rows of any tile
 
-/// Values from -1 to 1 that look random.
-std::vector<float> values(size_t count, uint32_t seed) {
-  std::vector<float> made(count);
-  for (float& value : made) {
-    seed = seed * 1664525u + 1013904223u;
-    value = static_cast<float>(seed >> 8) / 8388608.0f - 1.0f;
-  }
-  return made;
-}
-
 /// logits = table[token] W^T.
 struct LinearModel {
   LinearModel(WeightFormat format, int32_t inputs_, int32_t outputs_)
       : inputs(static_cast<size_t>(inputs_)),
         outputs(static_cast<size_t>(outputs_)),
-        table(values(kTokenRows * inputs, 1)),
-        matrix(values(inputs * outputs, 2)) {
+        table(random_values(kTokenRows * inputs, 1)),
+        matrix(random_values(inputs * outputs, 2)) {
     Model file;
     GraphBuilder g(file.graph);
     const Value rows = g.weight("table", constant({kTokenRows, inputs_}, table));
@@ -77,31 +66,6 @@ struct LinearModel {
   linnet::Model model;
 };
 
-/// What the format makes of the matrix, as floats again.
-std::vector<float> stored_values(const LinearModel& model, WeightFormat format) {
-  std::vector<float> stored(model.matrix);
-  for (size_t o = 0; o < model.outputs; ++o) {
-    const auto row = std::span(stored).subspan(o * model.inputs, model.inputs);
-    if (format == WeightFormat::f16) {
-      for (float& value : row) value = f16_to_f32(f32_to_f16(value));
-    } else if (format == WeightFormat::int8) {
-      std::vector<int8_t> quantized(row.size());
-      float scale = 0;
-      REQUIRE(quantize_int8(row, quantized, scale));
-      for (size_t i = 0; i < row.size(); ++i) row[i] = scale * quantized[i];
-    } else if (format == WeightFormat::int4) {
-      std::vector<uint8_t> nibbles(row.size() / 2);
-      std::vector<uint16_t> scales(row.size() / kInt4Block);
-      REQUIRE(quantize_int4_blocks(row, nibbles, scales));
-      for (size_t i = 0; i < row.size(); ++i) {
-        const int nibble = (nibbles[i / 2] >> (i % 2 * 4)) & 15;
-        row[i] = bf16_to_f32(scales[i / kInt4Block]) * static_cast<float>(nibble - 8);
-      }
-    }
-  }
-  return stored;
-}
-
 /// How far a product may be off: x becomes int8 by steps of its range / 255, each value off by half
 /// a step at most, or stays f32, where the order of summation remains.
 double tolerance(std::span<const float> x, std::span<const float> w, bool is_quantized) {
@@ -139,7 +103,7 @@ TEST_CASE("Linear multiplies by weights of every type, whatever the rows and siz
         CAPTURE(inputs);
         CAPTURE(outputs);
         const LinearModel model(format, inputs, outputs);
-        const std::vector<float> stored = stored_values(model, format);
+        const std::vector<float> stored = stored_rows(model.matrix, model.inputs, format);
         const bool is_quantized = format == WeightFormat::int8 || format == WeightFormat::int4;
         for (size_t rows = 1; rows <= kTokenRows; rows += rows < 20 ? 1 : 5) {
           CAPTURE(rows);
@@ -154,7 +118,7 @@ TEST_CASE("f16 rows of any length, odd ones too") {
   for (const int32_t inputs : {1, 3, 7, 15, 17, 31, 33}) {
     CAPTURE(inputs);
     const LinearModel model(WeightFormat::f16, inputs, 6);
-    const std::vector<float> stored = stored_values(model, WeightFormat::f16);
+    const std::vector<float> stored = stored_rows(model.matrix, model.inputs, WeightFormat::f16);
     for (const size_t rows : {size_t{1}, size_t{2}, size_t{5}})
       check_products(model, stored, rows, /*is_quantized=*/false, model.run(rows));
   }

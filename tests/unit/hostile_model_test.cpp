@@ -70,14 +70,19 @@ std::string try_to_run(std::span<const std::byte> bytes) {
 }
 
 // Every kind of operator and state.
-const char* const cases[] = {
-    "golden/hf/mamba",        "golden/hf/minimax",
-    "golden/hf/qwen3_5_text", "golden/hf/recurrent_gemma",
-    "golden/hf/xlstm",        "golden/ref/fla_gsa",
-    "golden/ref/fwp_delta",   "golden/ref/performer",
-    "golden/ref/rwkv7_pth",   "golden/ref/performer_encoder",
-    "golden/variants/gla_hybrid", "golden/variants/linear_attn_elu",
-    "golden/variants/rwkv4_pth"};
+const char* const cases[] = {"golden/hf/mamba",
+                             "golden/hf/minimax",
+                             "golden/hf/qwen3_5_text",
+                             "golden/hf/recurrent_gemma",
+                             "golden/hf/xlstm",
+                             "golden/ref/fla_gsa",
+                             "golden/ref/fwp_delta",
+                             "golden/ref/performer",
+                             "golden/ref/rwkv7_pth",
+                             "golden/ref/performer_encoder",
+                             "golden/variants/gla_hybrid",
+                             "golden/variants/linear_attn_elu",
+                             "golden/variants/rwkv4_pth"};
 
 uint32_t header_bytes(const std::string& file) {
   uint32_t size = 0;

@@ -58,7 +58,7 @@ TEST_CASE("the scales of quantised matrices are read, too") {
   double elements = 0;
   double rows = 0;
   for (const MatrixProduct& product : matrix_products(file)) {
-    const auto& op = *decode_entry(file).operators()->Get(static_cast<uint32_t>(product.index));
+    const auto& op = *main_entry(file).operators()->Get(static_cast<uint32_t>(product.index));
     const schema::Tensor& matrix = linear_matrix(file, op);
     CHECK(op.attributes_type() == schema::Attributes::Linear);
     CHECK(product.multiply_adds == weight_elements(matrix));

@@ -57,7 +57,7 @@ TEST_CASE("a profile counts every operator once, by kind and by name") {
   const RunShape shape = RunShape::prefill(tokens.size(), 128);
   const Profile profile = profiler.profile(products, shape, 3, seconds);
 
-  const size_t operators = decode_entry(file).operators()->size();
+  const size_t operators = main_entry(file).operators()->size();
   CHECK(profile.tokens == 9);
   CHECK(operators_in(profile.by_kind) == operators);
   CHECK(operators_in(profile.by_name) == operators);

@@ -77,7 +77,7 @@ class BareGraph {
  public:
   explicit BareGraph(const ModelFile& file) : file_(file) {
     add({.name = "tokens", .type = DataType::int32, .shape = {tokens_symbol}});
-    for (const auto* op : *decode_entry(file).operators()) {
+    for (const auto* op : *main_entry(file).operators()) {
       if (op->attributes_type() == schema::Attributes::Quantize) add_quantize(*op);
       if (op->attributes_type() == schema::Attributes::Linear) add_linear(*op);
     }

@@ -66,8 +66,7 @@ class Bench {
     for (const size_t count : options_.prompts) {
       progress->update(static_cast<double>(figures_.prefill.size()) / steps);
       const auto tokens = made_up_tokens(count, vocabulary());
-      figures_.prefill.push_back(
-          measure(count, options_.repeats, [&] { return prefill(tokens); }));
+      figures_.prefill.push_back(measure(count, options_.repeats, [&] { return prefill(tokens); }));
     }
     progress->update((steps - 1) / steps);
     if (!is_encoder_) {

@@ -4,11 +4,13 @@
 
 namespace linnet::cli {
 
-const schema::EntryPoint& decode_entry(const ModelFile& file) {
-  for (const auto* entry : *file.header().entry_points()) {
-    if (entry->name()->string_view() == "decode") return *entry;
+const schema::EntryPoint& main_entry(const ModelFile& file) {
+  for (const char* name : {"decode", "encode"}) {
+    for (const auto* entry : *file.header().entry_points()) {
+      if (entry->name()->string_view() == name) return *entry;
+    }
   }
-  throw std::runtime_error("the model has no entry point 'decode'");
+  throw std::runtime_error("the model has no entry point 'decode' or 'encode'");
 }
 
 bool has_wanted_rows(const ModelFile& file, const schema::Tensor& tensor) {
@@ -28,7 +30,7 @@ const schema::Tensor& linear_matrix(const ModelFile& file, const schema::Operato
 }
 
 std::vector<MatrixProduct> matrix_products(const ModelFile& file) {
-  const auto& operators = *decode_entry(file).operators();
+  const auto& operators = *main_entry(file).operators();
   std::vector<MatrixProduct> products;
   for (uint32_t i = 0; i < operators.size(); ++i) {
     const schema::Operator& op = *operators.Get(i);

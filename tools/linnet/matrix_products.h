@@ -16,10 +16,11 @@ struct MatrixProduct {
   bool wanted_rows_only = false;  ///< runs for the rows whose logits are wanted, not for all tokens
 };
 
-/// The entry point that runs token by token. Throws std::runtime_error when there is none.
-const schema::EntryPoint& decode_entry(const ModelFile& file);
+/// The entry point that runs: "decode" before "encode". Throws std::runtime_error when there is
+/// none.
+const schema::EntryPoint& main_entry(const ModelFile& file);
 
-/// Every Linear operator of the decode entry point, in order.
+/// Every Linear operator of the main entry point, in order.
 std::vector<MatrixProduct> matrix_products(const ModelFile& file);
 
 /// How often the matrix products run in a run of tokens.

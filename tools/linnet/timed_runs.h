@@ -40,8 +40,8 @@ Speed measure(size_t tokens, size_t repeats, const Run& seconds_of) {
 /// Tokens without meaning, below `vocabulary`: the same in every run.
 std::vector<int32_t> made_up_tokens(size_t count, uint32_t vocabulary);
 
-/// Seconds that a prompt takes from empty state to the logits of its last token, [vocabulary]; null:
-/// they are not copied.
+/// Seconds that a prompt takes from empty state to the logits of its last token, [vocabulary];
+/// null: they are not copied.
 double prefill_seconds(Session& session, const std::vector<int32_t>& tokens, float* logits);
 
 /// Seconds for `count` tokens one by one from empty state; every token is the argmax of the logits
