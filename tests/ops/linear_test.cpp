@@ -66,18 +66,24 @@ struct LinearModel {
   linnet::Model model;
 };
 
-/// How far a product may be off: x becomes int8 by steps of its range / 255, each value off by half
-/// a step at most, or stays f32, where the order of summation remains.
-double tolerance(std::span<const float> x, std::span<const float> w, bool is_quantized) {
+/// Steps that a row's range has where it is quantised: 8 bits for int4 weights, 16 for int8 ones.
+double steps_of(WeightFormat format) {
+  if (format == WeightFormat::int8) return 255.0 * 254.0;
+  return format == WeightFormat::int4 ? 255.0 : 0.0;
+}
+
+/// How far a product may be off: each value of x by half a step at most, or, where x stays f32, by
+/// nothing; and the order of summation remains.
+double tolerance(std::span<const float> x, std::span<const float> w, double steps) {
   double weight = 0;
   for (const float value : w) weight += std::fabs(value);
   const auto [low, high] = std::minmax_element(x.begin(), x.end());
   const double range = std::max(*high, 0.0f) - std::min(*low, 0.0f);
-  return weight * (is_quantized ? 0.51 * range / 255 : 1e-6) + 1e-5;
+  return weight * (steps > 0 ? 0.51 * range / steps + 1e-6 : 1e-6) + 1e-5;
 }
 
 void check_products(const LinearModel& model, std::span<const float> stored, size_t rows,
-                    bool is_quantized, std::span<const float> products) {
+                    double steps, std::span<const float> products) {
   for (size_t r = 0; r < rows; ++r) {
     const auto x = std::span(model.table).subspan(model.token(r) * model.inputs, model.inputs);
     for (size_t o = 0; o < model.outputs; ++o) {
@@ -86,8 +92,7 @@ void check_products(const LinearModel& model, std::span<const float> stored, siz
       for (size_t i = 0; i < w.size(); ++i) expected += double{x[i]} * double{w[i]};
       CAPTURE(r);
       CAPTURE(o);
-      REQUIRE(std::fabs(products[r * model.outputs + o] - expected) <=
-              tolerance(x, w, is_quantized));
+      REQUIRE(std::fabs(products[r * model.outputs + o] - expected) <= tolerance(x, w, steps));
     }
   }
 }
@@ -104,10 +109,9 @@ TEST_CASE("Linear multiplies by weights of every type, whatever the rows and siz
         CAPTURE(outputs);
         const LinearModel model(format, inputs, outputs);
         const std::vector<float> stored = stored_rows(model.matrix, model.inputs, format);
-        const bool is_quantized = format == WeightFormat::int8 || format == WeightFormat::int4;
         for (size_t rows = 1; rows <= kTokenRows; rows += rows < 20 ? 1 : 5) {
           CAPTURE(rows);
-          check_products(model, stored, rows, is_quantized, model.run(rows));
+          check_products(model, stored, rows, steps_of(format), model.run(rows));
         }
       }
     }
@@ -120,7 +124,7 @@ TEST_CASE("f16 rows of any length, odd ones too") {
     const LinearModel model(WeightFormat::f16, inputs, 6);
     const std::vector<float> stored = stored_rows(model.matrix, model.inputs, WeightFormat::f16);
     for (const size_t rows : {size_t{1}, size_t{2}, size_t{5}})
-      check_products(model, stored, rows, /*is_quantized=*/false, model.run(rows));
+      check_products(model, stored, rows, /*steps=*/0, model.run(rows));
   }
 }
 

@@ -12,7 +12,7 @@ inline constexpr const char* kConverterVersion = "0.1.0";
 struct ConvertOptions {
   std::string checkpoint;       ///< a folder, or a weight file in one
   std::string output;           ///< the .linnet file
-  std::string weights = "f32";  ///< or "int8"
+  std::string weights = "f32";  ///< as weight_format names them
   std::string vocabulary;  ///< a tokenizer.json or RWKV vocabulary; empty: as the folder has it
   Progress progress = {};
 };

@@ -35,7 +35,8 @@ enum class WeightRole : uint8_t {
   embedding,   ///< the token table, and with it a head that shares it
   head,        ///< hidden state -> logits
   gate,        ///< a projection to a few numbers per token: decay, write strength
-  low_rank,    ///< half of a low-rank path
+  low_rank,    ///< half of a low-rank path, unless that makes a decay
+  decay,       ///< half of a low-rank path that makes a decay
   vector,      ///< norms, biases, mixes, decays
   convolution,
   scales,  ///< of a quantised weight; its values come into being with those
