@@ -11,7 +11,7 @@ namespace linnet {
 inline constexpr size_t parallel_threshold = 1 << 16;
 
 /// The same for XNNPACK's matrix products, which need fewer cycles per multiply-add.
-inline constexpr size_t matrix_parallel_threshold = 1 << 18;
+inline constexpr size_t matrix_parallel_threshold = 1 << 17;
 
 /// Calls body(first, count) for ranges that cover [0, total) once, on all threads if `work`, the
 /// multiply-adds of the whole, is worth it.

@@ -25,7 +25,9 @@ TEST_CASE("matrices become int8, what steers the memory does not") {
     CHECK(stored_as(WeightFormat::f16, role) == schema::DataType::f16);
     CHECK(stored_as(WeightFormat::f32, role) == schema::DataType::f32);
   }
-  for (WeightRole role : {WeightRole::gate, WeightRole::low_rank, WeightRole::vector,
+  CHECK(stored_as(WeightFormat::int4, WeightRole::low_rank) == schema::DataType::f16);
+  CHECK(stored_as(WeightFormat::int8, WeightRole::low_rank) == schema::DataType::f32);
+  for (WeightRole role : {WeightRole::gate, WeightRole::decay, WeightRole::vector,
                           WeightRole::convolution, WeightRole::scales}) {
     CHECK(stored_as(WeightFormat::int8, role) == schema::DataType::f32);
   }

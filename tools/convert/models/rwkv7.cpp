@@ -42,11 +42,10 @@ class Rwkv7Builder {
   }
 
   Value low_rank(const std::string& name, Value x, const Rwkv7::LowRank& w, Activation inner,
-                 Activation outer) {
-    const Value narrow =
-        g_.linear(name + ".down", x, w.down, {.activation = inner, .role = WeightRole::low_rank});
+                 Activation outer, WeightRole role = WeightRole::low_rank) {
+    const Value narrow = g_.linear(name + ".down", x, w.down, {.activation = inner, .role = role});
     return g_.linear(name + ".up", narrow, w.up,
-                     {.bias = w.bias, .activation = outer, .role = WeightRole::low_rank});
+                     {.bias = w.bias, .activation = outer, .role = role});
   }
 
   /// S_t = S_{t-1} (diag(w_t) - kk_t (a_t kk_t)^T) + v_t k_t^T in the paper's orientation.
@@ -93,7 +92,8 @@ class Rwkv7Builder {
 
   /// w = exp(-e^-0.5 sigmoid(w0 + tanh(x W1) W2)), so that 0.545 < w < 1.
   Value decay(const Rwkv7::TimeMix& w, Value x) {
-    const Value s = low_rank("decay", x, w.decay, Activation::tanh, Activation::sigmoid);
+    const Value s =
+        low_rank("decay", x, w.decay, Activation::tanh, Activation::sigmoid, WeightRole::decay);
     return g_.elementwise("decay", s).multiply(-std::exp(-0.5f)).exp().end();
   }
 
