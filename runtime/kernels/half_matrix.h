@@ -16,8 +16,8 @@ struct HalfMatrix {
 };
 
 /// y[r, o] = x[r] . matrix[o] + bias[o] for the outputs [first, first + count), summed in f32.
-/// x is [rows, inputs], y [rows, outputs]. Outputs may be split among threads; a result has the same
-/// bits whatever the other rows and outputs of a call are.
+/// x is [rows, inputs], y [rows, outputs]. Outputs may be split among threads; a result has the
+/// same bits whatever the other rows and outputs of a call are.
 void multiply_half(const HalfMatrix& w, size_t rows, ConstRows x, size_t first, size_t count,
                    MutableRows y);
 

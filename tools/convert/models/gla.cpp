@@ -61,13 +61,13 @@ class GatedLinearAttention {
     const int32_t stored = heads_.keys() / heads_.times();
     const int32_t rank = weights.matrix_shape(at + "gk_proj.0.weight")[0];
     const Value narrow = model_.projection("decay.down", x, at + "gk_proj.0.weight", rank,
-                                           {.role = WeightRole::low_rank});
+                                           {.role = WeightRole::decay});
     const auto per_head = [&](Weight weight) {
       return repeated_heads(std::move(weight), heads_.key_heads, heads_.times());
     };
     const Value logits = g_.linear(
         "decay.up", narrow, per_head(weights(at + "gk_proj.1.weight", {stored, rank})),
-        {.bias = per_head(weights(at + "gk_proj.1.bias", {stored})), .role = WeightRole::low_rank});
+        {.bias = per_head(weights(at + "gk_proj.1.bias", {stored})), .role = WeightRole::decay});
     auto log_decay = g_.elementwise("decay", logits).log_sigmoid().multiply(1 / kGateNormalizer);
     if (model_.config().has("clamp_min")) {
       log_decay.maximum(static_cast<float>(model_.config().number("clamp_min")));

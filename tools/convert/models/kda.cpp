@@ -59,18 +59,18 @@ class KimiDeltaAttention {
   }
 
   Value low_rank(const std::string& name, Value x, const std::string& at, int32_t outputs,
-                 const std::optional<Weight>& bias) {
-    const Value narrow = model_.projection(name + ".down", x, at + ".0.weight", heads_.value_dim,
-                                           {.role = WeightRole::low_rank});
+                 const std::optional<Weight>& bias, WeightRole role) {
+    const Value narrow =
+        model_.projection(name + ".down", x, at + ".0.weight", heads_.value_dim, {.role = role});
     return model_.projection(name + ".up", narrow, at + ".1.weight", outputs,
-                             {.bias = bias, .role = WeightRole::low_rank});
+                             {.bias = bias, .role = role});
   }
 
   /// log w = -exp(A) softplus(f + b) or, with a lower bound l < 0, l sigmoid(exp(A) (f + b)).
   Value decay(const std::string& at, Value x) {
     const int32_t channels = heads_.keys();
-    const Value f =
-        low_rank("decay", x, at + "f_proj", channels, weights_(at + "dt_bias", {channels}));
+    const Value f = low_rank("decay", x, at + "f_proj", channels,
+                             weights_(at + "dt_bias", {channels}), WeightRole::decay);
     const Weight a_log = weights_(at + "A_log", {heads_.heads});
     const auto rate = [&](float sign) {
       return g_.weight("decay.rate", mapped(a_log, [sign](float a) { return sign * std::exp(a); }));
@@ -87,8 +87,8 @@ class KimiDeltaAttention {
     const Value normed =
         g_.norm("norm", read, {schema::NormKind::rms, heads_.count(), model_.epsilon()},
                 weights_(at + "o_norm.weight", {heads_.value_dim}));
-    const Value gate =
-        low_rank("gate", x, at + "g_proj", values, weights_(at + "g_proj.1.bias", {values}));
+    const Value gate = low_rank("gate", x, at + "g_proj", values,
+                                weights_(at + "g_proj.1.bias", {values}), WeightRole::low_rank);
     const Value gated = g_.elementwise("gated", normed).multiply_sigmoid(gate).end();
     return model_.projection("out", gated, at + "o_proj.weight", model_.width());
   }

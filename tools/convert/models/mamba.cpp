@@ -90,10 +90,10 @@ class Mamba {
 
   /// dt = softplus(u W_down W_up + b).
   Value step(const std::string& at, const Weight& down, Value u) {
-    const Value low = g_.linear("step_down", u, down, {.role = WeightRole::low_rank});
+    const Value low = g_.linear("step_down", u, down, {.role = WeightRole::decay});
     const Affine up = read_affine(weights_, at + "dt_proj", inner_, rank_, /*has_bias=*/true);
     const Value raw = g_.linear("step_up", low, up.weight,
-                                up.options(schema::Activation::none, WeightRole::low_rank));
+                                up.options(schema::Activation::none, WeightRole::decay));
     return g_.elementwise("step", raw).softplus().end();
   }
 

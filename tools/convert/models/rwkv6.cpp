@@ -63,9 +63,9 @@ class Rwkv6Builder {
   /// w = exp(-exp(w0 + tanh(x A) B)).
   Value decay(GraphBuilder& g, const Rwkv6TimeMix& w, Value x) const {
     const Value narrow = g.linear("decay.down", x, w.decay.down,
-                                  {.activation = Activation::tanh, .role = WeightRole::low_rank});
-    const Value rate = g.linear("decay.up", narrow, w.decay.up,
-                                {.bias = w.decay.bias, .role = WeightRole::low_rank});
+                                  {.activation = Activation::tanh, .role = WeightRole::decay});
+    const Value rate =
+        g.linear("decay.up", narrow, w.decay.up, {.bias = w.decay.bias, .role = WeightRole::decay});
     return g.elementwise("decay", rate).exp().negate().exp().end();
   }
 
