@@ -20,6 +20,7 @@ constexpr float kLightningEpsilon = 1e-6f;
 
 std::vector<std::string> default_layer_types(int32_t layers) {
   std::vector<std::string> types;
+  types.reserve(static_cast<size_t>(layers));
   for (int32_t i = 0; i < layers; ++i) {
     types.emplace_back(i % 2 == 0 ? "full_attention" : "linear_attention");
   }

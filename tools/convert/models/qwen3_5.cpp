@@ -253,6 +253,7 @@ class Qwen35 {
   static Weight group_rows(const Weight& all, int32_t groups, int32_t stride, int32_t first,
                            int32_t rows) {
     std::vector<Weight> parts;
+    parts.reserve(static_cast<size_t>(groups));
     for (int32_t i = 0; i < groups; ++i) parts.push_back(row_range(all, i * stride + first, rows));
     return stacked(std::move(parts));
   }

@@ -141,6 +141,7 @@ class RecurrentGemma {
     const int32_t heads = heads_.heads;
     const int32_t block = inner_ / heads;
     std::vector<Weight> matrices;
+    matrices.reserve(static_cast<size_t>(heads));
     const Weight all = weights_(at + "_weight", {heads, block, block});
     for (int32_t head = 0; head < heads; ++head) matrices.push_back(transposed(row(all, head)));
     return g_.grouped_linear(

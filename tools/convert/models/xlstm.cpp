@@ -87,6 +87,7 @@ class Xlstm {
   Value mlstm(const std::string& at, Value x) {
     const auto scope = g_.scope("mlstm");
     const auto heads = static_cast<uint32_t>(heads_);
+    const int32_t key_dim = keys_ / heads_;
     const StabilizedGateValues gates =
         g_.stabilized_gates("gates", gate("input_gate", at, 0, x), gate("forget_gate", at, 1, x));
     const Value q = linear("q", x, projection(at, "q", 0, keys_));
@@ -98,13 +99,13 @@ class Xlstm {
                         .key = g_.elementwise("key", k).multiply(gates.write).end(),
                         .value = v,
                         .decay = gates.decay,
-                        .key_dim = keys_ / heads_,
+                        .key_dim = key_dim,
                         .value_dim = values_ / heads_,
                         .floor = gates.floor},
                        {.heads = heads,
                         .key_heads = heads,
                         .decay = schema::DecayKind::per_head,
-                        .scale = 1.0f / std::sqrt(static_cast<float>(keys_ / heads_)),
+                        .scale = 1.0f / std::sqrt(static_cast<float>(key_dim)),
                         .normalize = true,
                         .normalizer_epsilon = static_cast<float>(config_.number("eps", 1e-6))});
     std::optional<Weight> norm_bias;
