@@ -20,21 +20,17 @@ using ChannelVec = hn::Vec<Channels>;
 /// Below every exponent that a token can have, and far enough from the least float to be decayed.
 constexpr float empty_exponent = -1e38f;
 
-/// The sums of a vector of channels: values and weights, both in units of e^exponent.
-struct Sums {
-  ChannelVec values;
-  ChannelVec weights;
-  ChannelVec exponent;
-};
-
-/// The sums with one more value, whose weight is e^exponent.
-HWY_INLINE Sums with_value(const Sums& sums, ChannelVec value, ChannelVec exponent) {
+/// Adds a value whose weight is e^weight_exponent to the sums of a vector of channels: values and
+/// weights, both in units of e^exponent. (No struct: some vectors cannot be members.)
+HWY_INLINE void add_value(ChannelVec value, ChannelVec weight_exponent, ChannelVec& values,
+                          ChannelVec& weights, ChannelVec& exponent) {
   const Channels d;
-  const auto unit = hn::Max(sums.exponent, exponent);
-  const auto before = exp_all(d, hn::Sub(sums.exponent, unit));
-  const auto now = exp_all(d, hn::Sub(exponent, unit));
-  return {hn::MulAdd(before, sums.values, hn::Mul(now, value)),
-          hn::MulAdd(before, sums.weights, now), unit};
+  const auto unit = hn::Max(exponent, weight_exponent);
+  const auto before = exp_all(d, hn::Sub(exponent, unit));
+  const auto now = exp_all(d, hn::Sub(weight_exponent, unit));
+  values = hn::MulAdd(before, values, hn::Mul(now, value));
+  weights = hn::MulAdd(before, weights, now);
+  exponent = unit;
 }
 
 /// `n` channels from `c` on, through all tokens.
@@ -42,22 +38,23 @@ HWY_INLINE void wkv_channels(const WkvArguments& a, size_t c, size_t n) {
   const Channels d;
   const auto decay = hn::LoadN(d, a.decay + c, n);
   const auto bonus = hn::LoadN(d, a.bonus + c, n);
-  Sums sums = {hn::LoadN(d, a.state[0] + c, n), hn::LoadN(d, a.state[1] + c, n),
-               hn::LoadN(d, a.state[2] + c, n)};
-  sums.exponent =
-      hn::IfThenElse(hn::Eq(sums.weights, hn::Zero(d)), hn::Set(d, empty_exponent), sums.exponent);
+  auto values = hn::LoadN(d, a.state[0] + c, n);
+  auto weights = hn::LoadN(d, a.state[1] + c, n);
+  auto exponent = hn::LoadN(d, a.state[2] + c, n);
+  exponent = hn::IfThenElse(hn::Eq(weights, hn::Zero(d)), hn::Set(d, empty_exponent), exponent);
   for (size_t t = 0; t < a.tokens; ++t) {
     const auto key = hn::LoadN(d, a.key[t] + c, n);
     const auto value = hn::LoadN(d, a.value[t] + c, n);
-    const Sums read = with_value(sums, value, hn::Add(bonus, key));
-    hn::StoreN(hn::Div(read.values, read.weights), d, a.output[t] + c, n);
-    sums.exponent = hn::Add(sums.exponent, decay);
-    sums = with_value(sums, value, key);
+    auto read_values = values, read_weights = weights, read_exponent = exponent;
+    add_value(value, hn::Add(bonus, key), read_values, read_weights, read_exponent);
+    hn::StoreN(hn::Div(read_values, read_weights), d, a.output[t] + c, n);
+    exponent = hn::Add(exponent, decay);
+    add_value(value, key, values, weights, exponent);
   }
   if (a.tokens == 0) return;
-  hn::StoreN(sums.values, d, a.state[0] + c, n);
-  hn::StoreN(sums.weights, d, a.state[1] + c, n);
-  hn::StoreN(sums.exponent, d, a.state[2] + c, n);
+  hn::StoreN(values, d, a.state[0] + c, n);
+  hn::StoreN(weights, d, a.state[1] + c, n);
+  hn::StoreN(exponent, d, a.state[2] + c, n);
 }
 
 void wkv(const WkvArguments& arguments, size_t first, size_t count) {
