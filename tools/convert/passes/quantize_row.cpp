@@ -60,7 +60,8 @@ Trial try_scale(std::span<const float> values, float scale) {
 /// others.
 template <typename Storable>
 Fit fit_scale(std::span<const float> values, float largest, const Storable& storable) {
-  constexpr float kFewestSteps = 5.5f, kMostSteps = 9.0f, kStride = 0.25f;
+  constexpr float kFewestSteps = 5.5f, kStride = 0.25f;
+  constexpr int kTrials = 15;
   Fit best;
   const auto consider = [&](float wanted) {
     const float scale = storable(wanted);
@@ -69,8 +70,8 @@ Fit fit_scale(std::span<const float> values, float largest, const Storable& stor
     if (trial.error < best.error) best = {scale, trial.error};
     return trial.refined;
   };
-  for (float steps = kFewestSteps; steps <= kMostSteps; steps += kStride) {
-    consider(consider(largest / steps));
+  for (int i = 0; i < kTrials; ++i) {
+    consider(consider(largest / (kFewestSteps + kStride * static_cast<float>(i))));
   }
   return best.error < INFINITY ? best : Fit{1.0f, largest * largest};
 }
