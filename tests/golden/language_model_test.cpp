@@ -20,6 +20,9 @@ using linnet::test::GoldenModel;
 constexpr double reference_tolerance = 1e-3;
 // The same weights in another order of summation, such as other GEMM tiles for other chunk sizes.
 constexpr double chunk_tolerance = 1e-4;
+// The same where activations are rounded: what differs in the last bit of a sum may round to the
+// next step.
+constexpr double int8_chunk_tolerance = 1e-3;
 
 constexpr double random_int8_tolerance = 0.5;
 
@@ -101,7 +104,7 @@ TEST_CASE("int8 weights keep most of the likeliest tokens even of models that le
     CHECK(equal * 100 >= golden.tokens().size() * 70);
     for (const uint32_t chunk : {1U, 7U}) {
       CAPTURE(chunk);
-      CHECK(largest_difference(golden.run(chunk), logits) < chunk_tolerance * scale);
+      CHECK(largest_difference(golden.run(chunk), logits) < int8_chunk_tolerance * scale);
     }
   }
 }

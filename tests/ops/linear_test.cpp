@@ -129,6 +129,9 @@ TEST_CASE("f16 rows of any length, odd ones too") {
 }
 
 TEST_CASE("a row's products do not depend on the rows beside it, nor on threads") {
+  // XNNPACK's f32 kernels of one row and of several may sum in another order, as they do on Arm: a
+  // few units in the last place of about a hundred products. Integers sum to the same.
+  const auto allowed = [](const std::string& name) { return name == "f32" ? 1e-5 : 0.0; };
   for (const char* name : {"f32", "f16", "int8", "int4"}) {
     CAPTURE(std::string(name));
     const LinearModel model(weight_format(name), 96, 67);
@@ -137,7 +140,8 @@ TEST_CASE("a row's products do not depend on the rows beside it, nor on threads"
     for (size_t rows = 1; rows < kTokenRows; ++rows) {
       CAPTURE(rows);
       const std::vector<float> some = model.run(rows);
-      CHECK(std::equal(some.begin(), some.end(), all.begin()));
+      for (size_t i = 0; i < some.size(); ++i)
+        REQUIRE(std::fabs(some[i] - all[i]) <= allowed(name));
     }
   }
 }

@@ -27,7 +27,7 @@ std::string refusal(const std::string& variant, const std::string& key, const ch
   ConvertOptions options;
   options.checkpoint = folder.path();
   options.output = folder.file("model.linnet");
-  const std::string message = test::message_of([&] { convert(options); });
+  std::string message = test::message_of([&] { convert(options); });
   CHECK_FALSE(std::filesystem::exists(options.output));
   return message;
 }
