@@ -27,20 +27,6 @@ uint64_t round_up(uint64_t value, uint64_t multiple) {
   return (value + multiple - 1) / multiple * multiple;
 }
 
-uint64_t bits_per_element(DataType type) {
-  switch (type) {
-    case DataType::int4:
-      return 4;
-    case DataType::int8:
-      return 8;
-    case DataType::f16:
-    case DataType::bf16:
-      return 16;
-    default:
-      return 32;
-  }
-}
-
 /// Random values of one type, of which every weight is a part.
 struct Pool {
   uint64_t largest = 0;  ///< bytes of the largest weight
@@ -109,7 +95,7 @@ class BareGraph {
     uint64_t elements = 1;
     for (const int32_t dimension : tensor.shape) elements *= static_cast<uint64_t>(dimension);
     tensor.storage = Storage::weight;
-    tensor.bytes = (elements * bits_per_element(tensor.type) + 7) / 8;
+    tensor.bytes = (elements * element_bits(tensor.type) + 7) / 8;
     tensor.pool = {tensor.type, is_scales};
     Pool& pool = pools_[tensor.pool];
     tensor.place = pool.weights++;

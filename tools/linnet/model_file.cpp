@@ -13,20 +13,6 @@ namespace {
 
 constexpr size_t prefix_bytes = sizeof(flatbuffers::uoffset_t);
 
-uint64_t element_bits(schema::DataType type) {
-  switch (type) {
-    case schema::DataType::int4:
-      return 4;
-    case schema::DataType::int8:
-      return 8;
-    case schema::DataType::f16:
-    case schema::DataType::bf16:
-      return 16;
-    default:
-      return 32;
-  }
-}
-
 /// Of the plain form, whether the file has it or has the weight packed only.
 uint64_t plain_bytes(const schema::Tensor& tensor) {
   return weight_elements(tensor) * element_bits(tensor.type()) / 8;
@@ -100,6 +86,20 @@ const schema::Tensor& ModelFile::tensor(int32_t index) const {
                              std::to_string(tensors->size()));
   }
   return *tensors->Get(static_cast<uint32_t>(index));
+}
+
+uint64_t element_bits(schema::DataType type) {
+  switch (type) {
+    case schema::DataType::int4:
+      return 4;
+    case schema::DataType::int8:
+      return 8;
+    case schema::DataType::f16:
+    case schema::DataType::bf16:
+      return 16;
+    default:
+      return 32;
+  }
 }
 
 uint64_t weight_elements(const schema::Tensor& tensor) {

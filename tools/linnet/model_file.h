@@ -44,6 +44,9 @@ struct WeightFigures {
 /// Counts weights; those that share their bytes count once.
 WeightFigures count_weights(const ModelFile& file);
 
+/// Bits of one element in a weight's plain form.
+uint64_t element_bits(schema::DataType type);
+
 /// Elements of a weight.
 uint64_t weight_elements(const schema::Tensor& tensor);
 

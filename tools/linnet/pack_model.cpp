@@ -272,7 +272,7 @@ class Packer {
     const uint64_t count = uint64_t{plain.outputs} * plain.inputs;
     const uint64_t scale_count =
         plain.block == 0 ? plain.outputs : uint64_t{plain.outputs} * (plain.inputs / plain.block);
-    const AlignedBytes values = read(weight, count * bits_of(weight.type()) / 8);
+    const AlignedBytes values = read(weight, count * element_bits(weight.type()) / 8);
     plain.values = values.get();
     AlignedBytes scales, bias;
     if (weight.type() != DataType::f32) {
@@ -291,11 +291,6 @@ class Packer {
                options_.input + ": tensor '" + string_of(weight.name()) + "'");
     file.write({packed.get(), size});
     tell_progress(file);
-  }
-
-  static uint64_t bits_of(DataType type) {
-    if (type == DataType::int4) return 4;
-    return type == DataType::int8 ? 8 : 32;
   }
 
   /// A weight's values, which must be `bytes` that the file really has.
