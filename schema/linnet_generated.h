@@ -112,6 +112,14 @@ struct Dpfp;
 struct DpfpBuilder;
 struct DpfpT;
 
+struct Store;
+struct StoreBuilder;
+struct StoreT;
+
+struct Pool;
+struct PoolBuilder;
+struct PoolT;
+
 struct Operator;
 struct OperatorBuilder;
 struct OperatorT;
@@ -435,6 +443,39 @@ inline const char *EnumNameRotaryStyle(RotaryStyle e) {
   return EnumNamesRotaryStyle()[index];
 }
 
+enum class AttentionMask : uint8_t {
+  causal = 0,
+  all = 1,
+  cross = 2,
+  MIN = causal,
+  MAX = cross
+};
+
+inline const AttentionMask (&EnumValuesAttentionMask())[3] {
+  static const AttentionMask values[] = {
+    AttentionMask::causal,
+    AttentionMask::all,
+    AttentionMask::cross
+  };
+  return values;
+}
+
+inline const char * const *EnumNamesAttentionMask() {
+  static const char * const names[4] = {
+    "causal",
+    "all",
+    "cross",
+    nullptr
+  };
+  return names;
+}
+
+inline const char *EnumNameAttentionMask(AttentionMask e) {
+  if (::flatbuffers::IsOutRange(e, AttentionMask::causal, AttentionMask::cross)) return "";
+  const size_t index = static_cast<size_t>(e);
+  return EnumNamesAttentionMask()[index];
+}
+
 enum class DecayKind : uint8_t {
   none = 0,
   per_head = 1,
@@ -627,6 +668,42 @@ inline const char *EnumNameFeatureSide(FeatureSide e) {
   return EnumNamesFeatureSide()[index];
 }
 
+enum class PoolKind : uint8_t {
+  first = 0,
+  last = 1,
+  mean = 2,
+  max = 3,
+  MIN = first,
+  MAX = max
+};
+
+inline const PoolKind (&EnumValuesPoolKind())[4] {
+  static const PoolKind values[] = {
+    PoolKind::first,
+    PoolKind::last,
+    PoolKind::mean,
+    PoolKind::max
+  };
+  return values;
+}
+
+inline const char * const *EnumNamesPoolKind() {
+  static const char * const names[5] = {
+    "first",
+    "last",
+    "mean",
+    "max",
+    nullptr
+  };
+  return names;
+}
+
+inline const char *EnumNamePoolKind(PoolKind e) {
+  if (::flatbuffers::IsOutRange(e, PoolKind::first, PoolKind::max)) return "";
+  const size_t index = static_cast<size_t>(e);
+  return EnumNamesPoolKind()[index];
+}
+
 enum class Attributes : uint8_t {
   NONE = 0,
   Linear = 1,
@@ -650,11 +727,13 @@ enum class Attributes : uint8_t {
   HeadLinear = 19,
   SoftmaxFeatures = 20,
   Dpfp = 21,
+  Store = 22,
+  Pool = 23,
   MIN = NONE,
-  MAX = Dpfp
+  MAX = Pool
 };
 
-inline const Attributes (&EnumValuesAttributes())[22] {
+inline const Attributes (&EnumValuesAttributes())[24] {
   static const Attributes values[] = {
     Attributes::NONE,
     Attributes::Linear,
@@ -677,13 +756,15 @@ inline const Attributes (&EnumValuesAttributes())[22] {
     Attributes::PositionEmbedding,
     Attributes::HeadLinear,
     Attributes::SoftmaxFeatures,
-    Attributes::Dpfp
+    Attributes::Dpfp,
+    Attributes::Store,
+    Attributes::Pool
   };
   return values;
 }
 
 inline const char * const *EnumNamesAttributes() {
-  static const char * const names[23] = {
+  static const char * const names[25] = {
     "NONE",
     "Linear",
     "Embedding",
@@ -706,13 +787,15 @@ inline const char * const *EnumNamesAttributes() {
     "HeadLinear",
     "SoftmaxFeatures",
     "Dpfp",
+    "Store",
+    "Pool",
     nullptr
   };
   return names;
 }
 
 inline const char *EnumNameAttributes(Attributes e) {
-  if (::flatbuffers::IsOutRange(e, Attributes::NONE, Attributes::Dpfp)) return "";
+  if (::flatbuffers::IsOutRange(e, Attributes::NONE, Attributes::Pool)) return "";
   const size_t index = static_cast<size_t>(e);
   return EnumNamesAttributes()[index];
 }
@@ -805,6 +888,14 @@ template<> struct AttributesTraits<linnet::schema::Dpfp> {
   static const Attributes enum_value = Attributes::Dpfp;
 };
 
+template<> struct AttributesTraits<linnet::schema::Store> {
+  static const Attributes enum_value = Attributes::Store;
+};
+
+template<> struct AttributesTraits<linnet::schema::Pool> {
+  static const Attributes enum_value = Attributes::Pool;
+};
+
 template<typename T> struct AttributesUnionTraits {
   static const Attributes enum_value = Attributes::NONE;
 };
@@ -891,6 +982,14 @@ template<> struct AttributesUnionTraits<linnet::schema::SoftmaxFeaturesT> {
 
 template<> struct AttributesUnionTraits<linnet::schema::DpfpT> {
   static const Attributes enum_value = Attributes::Dpfp;
+};
+
+template<> struct AttributesUnionTraits<linnet::schema::StoreT> {
+  static const Attributes enum_value = Attributes::Store;
+};
+
+template<> struct AttributesUnionTraits<linnet::schema::PoolT> {
+  static const Attributes enum_value = Attributes::Pool;
 };
 
 struct AttributesUnion {
@@ -1090,6 +1189,22 @@ struct AttributesUnion {
   const linnet::schema::DpfpT *AsDpfp() const {
     return type == Attributes::Dpfp ?
       reinterpret_cast<const linnet::schema::DpfpT *>(value) : nullptr;
+  }
+  linnet::schema::StoreT *AsStore() {
+    return type == Attributes::Store ?
+      reinterpret_cast<linnet::schema::StoreT *>(value) : nullptr;
+  }
+  const linnet::schema::StoreT *AsStore() const {
+    return type == Attributes::Store ?
+      reinterpret_cast<const linnet::schema::StoreT *>(value) : nullptr;
+  }
+  linnet::schema::PoolT *AsPool() {
+    return type == Attributes::Pool ?
+      reinterpret_cast<linnet::schema::PoolT *>(value) : nullptr;
+  }
+  const linnet::schema::PoolT *AsPool() const {
+    return type == Attributes::Pool ?
+      reinterpret_cast<const linnet::schema::PoolT *>(value) : nullptr;
   }
 };
 
@@ -2035,6 +2150,8 @@ struct SoftmaxAttentionT : public ::flatbuffers::NativeTable {
   uint32_t heads = 0;
   uint32_t key_value_heads = 0;
   float scale = 0.0f;
+  linnet::schema::AttentionMask mask = linnet::schema::AttentionMask::causal;
+  uint32_t window = 0;
 };
 
 struct SoftmaxAttention FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
@@ -2043,7 +2160,9 @@ struct SoftmaxAttention FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
   enum FlatBuffersVTableOffset FLATBUFFERS_VTABLE_UNDERLYING_TYPE {
     VT_HEADS = 4,
     VT_KEY_VALUE_HEADS = 6,
-    VT_SCALE = 8
+    VT_SCALE = 8,
+    VT_MASK = 10,
+    VT_WINDOW = 12
   };
   uint32_t heads() const {
     return GetField<uint32_t>(VT_HEADS, 0);
@@ -2054,11 +2173,19 @@ struct SoftmaxAttention FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
   float scale() const {
     return GetField<float>(VT_SCALE, 0.0f);
   }
+  linnet::schema::AttentionMask mask() const {
+    return static_cast<linnet::schema::AttentionMask>(GetField<uint8_t>(VT_MASK, 0));
+  }
+  uint32_t window() const {
+    return GetField<uint32_t>(VT_WINDOW, 0);
+  }
   bool Verify(::flatbuffers::Verifier &verifier) const {
     return VerifyTableStart(verifier) &&
            VerifyField<uint32_t>(verifier, VT_HEADS, 4) &&
            VerifyField<uint32_t>(verifier, VT_KEY_VALUE_HEADS, 4) &&
            VerifyField<float>(verifier, VT_SCALE, 4) &&
+           VerifyField<uint8_t>(verifier, VT_MASK, 1) &&
+           VerifyField<uint32_t>(verifier, VT_WINDOW, 4) &&
            verifier.EndTable();
   }
   SoftmaxAttentionT *UnPack(const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
@@ -2079,6 +2206,12 @@ struct SoftmaxAttentionBuilder {
   void add_scale(float scale) {
     fbb_.AddElement<float>(SoftmaxAttention::VT_SCALE, scale, 0.0f);
   }
+  void add_mask(linnet::schema::AttentionMask mask) {
+    fbb_.AddElement<uint8_t>(SoftmaxAttention::VT_MASK, static_cast<uint8_t>(mask), 0);
+  }
+  void add_window(uint32_t window) {
+    fbb_.AddElement<uint32_t>(SoftmaxAttention::VT_WINDOW, window, 0);
+  }
   explicit SoftmaxAttentionBuilder(::flatbuffers::FlatBufferBuilder &_fbb)
         : fbb_(_fbb) {
     start_ = fbb_.StartTable();
@@ -2094,11 +2227,15 @@ inline ::flatbuffers::Offset<SoftmaxAttention> CreateSoftmaxAttention(
     ::flatbuffers::FlatBufferBuilder &_fbb,
     uint32_t heads = 0,
     uint32_t key_value_heads = 0,
-    float scale = 0.0f) {
+    float scale = 0.0f,
+    linnet::schema::AttentionMask mask = linnet::schema::AttentionMask::causal,
+    uint32_t window = 0) {
   SoftmaxAttentionBuilder builder_(_fbb);
+  builder_.add_window(window);
   builder_.add_scale(scale);
   builder_.add_key_value_heads(key_value_heads);
   builder_.add_heads(heads);
+  builder_.add_mask(mask);
   return builder_.Finish();
 }
 
@@ -2783,6 +2920,97 @@ inline ::flatbuffers::Offset<Dpfp> CreateDpfp(
 
 ::flatbuffers::Offset<Dpfp> CreateDpfp(::flatbuffers::FlatBufferBuilder &_fbb, const DpfpT *_o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
 
+struct StoreT : public ::flatbuffers::NativeTable {
+  typedef Store TableType;
+};
+
+struct Store FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
+  typedef StoreT NativeTableType;
+  typedef StoreBuilder Builder;
+  bool Verify(::flatbuffers::Verifier &verifier) const {
+    return VerifyTableStart(verifier) &&
+           verifier.EndTable();
+  }
+  StoreT *UnPack(const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
+  void UnPackTo(StoreT *_o, const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
+  static ::flatbuffers::Offset<Store> Pack(::flatbuffers::FlatBufferBuilder &_fbb, const StoreT* _o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
+};
+
+struct StoreBuilder {
+  typedef Store Table;
+  ::flatbuffers::FlatBufferBuilder &fbb_;
+  ::flatbuffers::uoffset_t start_;
+  explicit StoreBuilder(::flatbuffers::FlatBufferBuilder &_fbb)
+        : fbb_(_fbb) {
+    start_ = fbb_.StartTable();
+  }
+  ::flatbuffers::Offset<Store> Finish() {
+    const auto end = fbb_.EndTable(start_);
+    auto o = ::flatbuffers::Offset<Store>(end);
+    return o;
+  }
+};
+
+inline ::flatbuffers::Offset<Store> CreateStore(
+    ::flatbuffers::FlatBufferBuilder &_fbb) {
+  StoreBuilder builder_(_fbb);
+  return builder_.Finish();
+}
+
+::flatbuffers::Offset<Store> CreateStore(::flatbuffers::FlatBufferBuilder &_fbb, const StoreT *_o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
+
+struct PoolT : public ::flatbuffers::NativeTable {
+  typedef Pool TableType;
+  linnet::schema::PoolKind kind = linnet::schema::PoolKind::first;
+};
+
+struct Pool FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
+  typedef PoolT NativeTableType;
+  typedef PoolBuilder Builder;
+  enum FlatBuffersVTableOffset FLATBUFFERS_VTABLE_UNDERLYING_TYPE {
+    VT_KIND = 4
+  };
+  linnet::schema::PoolKind kind() const {
+    return static_cast<linnet::schema::PoolKind>(GetField<uint8_t>(VT_KIND, 0));
+  }
+  bool Verify(::flatbuffers::Verifier &verifier) const {
+    return VerifyTableStart(verifier) &&
+           VerifyField<uint8_t>(verifier, VT_KIND, 1) &&
+           verifier.EndTable();
+  }
+  PoolT *UnPack(const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
+  void UnPackTo(PoolT *_o, const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
+  static ::flatbuffers::Offset<Pool> Pack(::flatbuffers::FlatBufferBuilder &_fbb, const PoolT* _o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
+};
+
+struct PoolBuilder {
+  typedef Pool Table;
+  ::flatbuffers::FlatBufferBuilder &fbb_;
+  ::flatbuffers::uoffset_t start_;
+  void add_kind(linnet::schema::PoolKind kind) {
+    fbb_.AddElement<uint8_t>(Pool::VT_KIND, static_cast<uint8_t>(kind), 0);
+  }
+  explicit PoolBuilder(::flatbuffers::FlatBufferBuilder &_fbb)
+        : fbb_(_fbb) {
+    start_ = fbb_.StartTable();
+  }
+  ::flatbuffers::Offset<Pool> Finish() {
+    const auto end = fbb_.EndTable(start_);
+    auto o = ::flatbuffers::Offset<Pool>(end);
+    return o;
+  }
+};
+
+inline ::flatbuffers::Offset<Pool> CreatePool(
+    ::flatbuffers::FlatBufferBuilder &_fbb,
+    linnet::schema::PoolKind kind = linnet::schema::PoolKind::first) {
+  PoolBuilder builder_(_fbb);
+  builder_.add_kind(kind);
+  return builder_.Finish();
+}
+
+::flatbuffers::Offset<Pool> CreatePool(::flatbuffers::FlatBufferBuilder &_fbb, const PoolT *_o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
+
 struct OperatorT : public ::flatbuffers::NativeTable {
   typedef Operator TableType;
   std::string name{};
@@ -2873,6 +3101,12 @@ struct Operator FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
   }
   const linnet::schema::Dpfp *attributes_as_Dpfp() const {
     return attributes_type() == linnet::schema::Attributes::Dpfp ? static_cast<const linnet::schema::Dpfp *>(attributes()) : nullptr;
+  }
+  const linnet::schema::Store *attributes_as_Store() const {
+    return attributes_type() == linnet::schema::Attributes::Store ? static_cast<const linnet::schema::Store *>(attributes()) : nullptr;
+  }
+  const linnet::schema::Pool *attributes_as_Pool() const {
+    return attributes_type() == linnet::schema::Attributes::Pool ? static_cast<const linnet::schema::Pool *>(attributes()) : nullptr;
   }
   const ::flatbuffers::Vector<int32_t> *inputs() const {
     return GetPointer<const ::flatbuffers::Vector<int32_t> *>(VT_INPUTS);
@@ -2982,6 +3216,14 @@ template<> inline const linnet::schema::Dpfp *Operator::attributes_as<linnet::sc
   return attributes_as_Dpfp();
 }
 
+template<> inline const linnet::schema::Store *Operator::attributes_as<linnet::schema::Store>() const {
+  return attributes_as_Store();
+}
+
+template<> inline const linnet::schema::Pool *Operator::attributes_as<linnet::schema::Pool>() const {
+  return attributes_as_Pool();
+}
+
 struct OperatorBuilder {
   typedef Operator Table;
   ::flatbuffers::FlatBufferBuilder &fbb_;
@@ -3059,6 +3301,7 @@ struct EntryPointT : public ::flatbuffers::NativeTable {
   std::vector<int32_t> inputs{};
   std::vector<int32_t> outputs{};
   std::vector<std::unique_ptr<linnet::schema::OperatorT>> operators{};
+  std::vector<std::string> output_names{};
   EntryPointT() = default;
   EntryPointT(const EntryPointT &o);
   EntryPointT(EntryPointT&&) FLATBUFFERS_NOEXCEPT = default;
@@ -3072,7 +3315,8 @@ struct EntryPoint FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
     VT_NAME = 4,
     VT_INPUTS = 6,
     VT_OUTPUTS = 8,
-    VT_OPERATORS = 10
+    VT_OPERATORS = 10,
+    VT_OUTPUT_NAMES = 12
   };
   const ::flatbuffers::String *name() const {
     return GetPointer<const ::flatbuffers::String *>(VT_NAME);
@@ -3086,6 +3330,9 @@ struct EntryPoint FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
   const ::flatbuffers::Vector<::flatbuffers::Offset<linnet::schema::Operator>> *operators() const {
     return GetPointer<const ::flatbuffers::Vector<::flatbuffers::Offset<linnet::schema::Operator>> *>(VT_OPERATORS);
   }
+  const ::flatbuffers::Vector<::flatbuffers::Offset<::flatbuffers::String>> *output_names() const {
+    return GetPointer<const ::flatbuffers::Vector<::flatbuffers::Offset<::flatbuffers::String>> *>(VT_OUTPUT_NAMES);
+  }
   bool Verify(::flatbuffers::Verifier &verifier) const {
     return VerifyTableStart(verifier) &&
            VerifyOffsetRequired(verifier, VT_NAME) &&
@@ -3097,6 +3344,9 @@ struct EntryPoint FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
            VerifyOffsetRequired(verifier, VT_OPERATORS) &&
            verifier.VerifyVector(operators()) &&
            verifier.VerifyVectorOfTables(operators()) &&
+           VerifyOffset(verifier, VT_OUTPUT_NAMES) &&
+           verifier.VerifyVector(output_names()) &&
+           verifier.VerifyVectorOfStrings(output_names()) &&
            verifier.EndTable();
   }
   EntryPointT *UnPack(const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
@@ -3120,6 +3370,9 @@ struct EntryPointBuilder {
   void add_operators(::flatbuffers::Offset<::flatbuffers::Vector<::flatbuffers::Offset<linnet::schema::Operator>>> operators) {
     fbb_.AddOffset(EntryPoint::VT_OPERATORS, operators);
   }
+  void add_output_names(::flatbuffers::Offset<::flatbuffers::Vector<::flatbuffers::Offset<::flatbuffers::String>>> output_names) {
+    fbb_.AddOffset(EntryPoint::VT_OUTPUT_NAMES, output_names);
+  }
   explicit EntryPointBuilder(::flatbuffers::FlatBufferBuilder &_fbb)
         : fbb_(_fbb) {
     start_ = fbb_.StartTable();
@@ -3140,8 +3393,10 @@ inline ::flatbuffers::Offset<EntryPoint> CreateEntryPoint(
     ::flatbuffers::Offset<::flatbuffers::String> name = 0,
     ::flatbuffers::Offset<::flatbuffers::Vector<int32_t>> inputs = 0,
     ::flatbuffers::Offset<::flatbuffers::Vector<int32_t>> outputs = 0,
-    ::flatbuffers::Offset<::flatbuffers::Vector<::flatbuffers::Offset<linnet::schema::Operator>>> operators = 0) {
+    ::flatbuffers::Offset<::flatbuffers::Vector<::flatbuffers::Offset<linnet::schema::Operator>>> operators = 0,
+    ::flatbuffers::Offset<::flatbuffers::Vector<::flatbuffers::Offset<::flatbuffers::String>>> output_names = 0) {
   EntryPointBuilder builder_(_fbb);
+  builder_.add_output_names(output_names);
   builder_.add_operators(operators);
   builder_.add_outputs(outputs);
   builder_.add_inputs(inputs);
@@ -3154,17 +3409,20 @@ inline ::flatbuffers::Offset<EntryPoint> CreateEntryPointDirect(
     const char *name = nullptr,
     const std::vector<int32_t> *inputs = nullptr,
     const std::vector<int32_t> *outputs = nullptr,
-    const std::vector<::flatbuffers::Offset<linnet::schema::Operator>> *operators = nullptr) {
+    const std::vector<::flatbuffers::Offset<linnet::schema::Operator>> *operators = nullptr,
+    const std::vector<::flatbuffers::Offset<::flatbuffers::String>> *output_names = nullptr) {
   auto name__ = name ? _fbb.CreateString(name) : 0;
   auto inputs__ = inputs ? _fbb.CreateVector<int32_t>(*inputs) : 0;
   auto outputs__ = outputs ? _fbb.CreateVector<int32_t>(*outputs) : 0;
   auto operators__ = operators ? _fbb.CreateVector<::flatbuffers::Offset<linnet::schema::Operator>>(*operators) : 0;
+  auto output_names__ = output_names ? _fbb.CreateVector<::flatbuffers::Offset<::flatbuffers::String>>(*output_names) : 0;
   return linnet::schema::CreateEntryPoint(
       _fbb,
       name__,
       inputs__,
       outputs__,
-      operators__);
+      operators__,
+      output_names__);
 }
 
 ::flatbuffers::Offset<EntryPoint> CreateEntryPoint(::flatbuffers::FlatBufferBuilder &_fbb, const EntryPointT *_o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
@@ -4568,6 +4826,8 @@ inline void SoftmaxAttention::UnPackTo(SoftmaxAttentionT *_o, const ::flatbuffer
   { auto _e = heads(); _o->heads = _e; }
   { auto _e = key_value_heads(); _o->key_value_heads = _e; }
   { auto _e = scale(); _o->scale = _e; }
+  { auto _e = mask(); _o->mask = _e; }
+  { auto _e = window(); _o->window = _e; }
 }
 
 inline ::flatbuffers::Offset<SoftmaxAttention> SoftmaxAttention::Pack(::flatbuffers::FlatBufferBuilder &_fbb, const SoftmaxAttentionT* _o, const ::flatbuffers::rehasher_function_t *_rehasher) {
@@ -4581,11 +4841,15 @@ inline ::flatbuffers::Offset<SoftmaxAttention> CreateSoftmaxAttention(::flatbuff
   auto _heads = _o->heads;
   auto _key_value_heads = _o->key_value_heads;
   auto _scale = _o->scale;
+  auto _mask = _o->mask;
+  auto _window = _o->window;
   return linnet::schema::CreateSoftmaxAttention(
       _fbb,
       _heads,
       _key_value_heads,
-      _scale);
+      _scale,
+      _mask,
+      _window);
 }
 
 inline FastWeightT *FastWeight::UnPack(const ::flatbuffers::resolver_function_t *_resolver) const {
@@ -4893,6 +5157,55 @@ inline ::flatbuffers::Offset<Dpfp> CreateDpfp(::flatbuffers::FlatBufferBuilder &
       _rolls);
 }
 
+inline StoreT *Store::UnPack(const ::flatbuffers::resolver_function_t *_resolver) const {
+  auto _o = std::unique_ptr<StoreT>(new StoreT());
+  UnPackTo(_o.get(), _resolver);
+  return _o.release();
+}
+
+inline void Store::UnPackTo(StoreT *_o, const ::flatbuffers::resolver_function_t *_resolver) const {
+  (void)_o;
+  (void)_resolver;
+}
+
+inline ::flatbuffers::Offset<Store> Store::Pack(::flatbuffers::FlatBufferBuilder &_fbb, const StoreT* _o, const ::flatbuffers::rehasher_function_t *_rehasher) {
+  return CreateStore(_fbb, _o, _rehasher);
+}
+
+inline ::flatbuffers::Offset<Store> CreateStore(::flatbuffers::FlatBufferBuilder &_fbb, const StoreT *_o, const ::flatbuffers::rehasher_function_t *_rehasher) {
+  (void)_rehasher;
+  (void)_o;
+  struct _VectorArgs { ::flatbuffers::FlatBufferBuilder *__fbb; const StoreT* __o; const ::flatbuffers::rehasher_function_t *__rehasher; } _va = { &_fbb, _o, _rehasher}; (void)_va;
+  return linnet::schema::CreateStore(
+      _fbb);
+}
+
+inline PoolT *Pool::UnPack(const ::flatbuffers::resolver_function_t *_resolver) const {
+  auto _o = std::unique_ptr<PoolT>(new PoolT());
+  UnPackTo(_o.get(), _resolver);
+  return _o.release();
+}
+
+inline void Pool::UnPackTo(PoolT *_o, const ::flatbuffers::resolver_function_t *_resolver) const {
+  (void)_o;
+  (void)_resolver;
+  { auto _e = kind(); _o->kind = _e; }
+}
+
+inline ::flatbuffers::Offset<Pool> Pool::Pack(::flatbuffers::FlatBufferBuilder &_fbb, const PoolT* _o, const ::flatbuffers::rehasher_function_t *_rehasher) {
+  return CreatePool(_fbb, _o, _rehasher);
+}
+
+inline ::flatbuffers::Offset<Pool> CreatePool(::flatbuffers::FlatBufferBuilder &_fbb, const PoolT *_o, const ::flatbuffers::rehasher_function_t *_rehasher) {
+  (void)_rehasher;
+  (void)_o;
+  struct _VectorArgs { ::flatbuffers::FlatBufferBuilder *__fbb; const PoolT* __o; const ::flatbuffers::rehasher_function_t *__rehasher; } _va = { &_fbb, _o, _rehasher}; (void)_va;
+  auto _kind = _o->kind;
+  return linnet::schema::CreatePool(
+      _fbb,
+      _kind);
+}
+
 inline OperatorT *Operator::UnPack(const ::flatbuffers::resolver_function_t *_resolver) const {
   auto _o = std::unique_ptr<OperatorT>(new OperatorT());
   UnPackTo(_o.get(), _resolver);
@@ -4934,7 +5247,8 @@ inline ::flatbuffers::Offset<Operator> CreateOperator(::flatbuffers::FlatBufferB
 inline EntryPointT::EntryPointT(const EntryPointT &o)
       : name(o.name),
         inputs(o.inputs),
-        outputs(o.outputs) {
+        outputs(o.outputs),
+        output_names(o.output_names) {
   operators.reserve(o.operators.size());
   for (const auto &operators_ : o.operators) { operators.emplace_back((operators_) ? new linnet::schema::OperatorT(*operators_) : nullptr); }
 }
@@ -4944,6 +5258,7 @@ inline EntryPointT &EntryPointT::operator=(EntryPointT o) FLATBUFFERS_NOEXCEPT {
   std::swap(inputs, o.inputs);
   std::swap(outputs, o.outputs);
   std::swap(operators, o.operators);
+  std::swap(output_names, o.output_names);
   return *this;
 }
 
@@ -4960,6 +5275,7 @@ inline void EntryPoint::UnPackTo(EntryPointT *_o, const ::flatbuffers::resolver_
   { auto _e = inputs(); if (_e) { _o->inputs.resize(_e->size()); for (::flatbuffers::uoffset_t _i = 0; _i < _e->size(); _i++) { _o->inputs[_i] = _e->Get(_i); } } else { _o->inputs.resize(0); } }
   { auto _e = outputs(); if (_e) { _o->outputs.resize(_e->size()); for (::flatbuffers::uoffset_t _i = 0; _i < _e->size(); _i++) { _o->outputs[_i] = _e->Get(_i); } } else { _o->outputs.resize(0); } }
   { auto _e = operators(); if (_e) { _o->operators.resize(_e->size()); for (::flatbuffers::uoffset_t _i = 0; _i < _e->size(); _i++) { if(_o->operators[_i]) { _e->Get(_i)->UnPackTo(_o->operators[_i].get(), _resolver); } else { _o->operators[_i] = std::unique_ptr<linnet::schema::OperatorT>(_e->Get(_i)->UnPack(_resolver)); }; } } else { _o->operators.resize(0); } }
+  { auto _e = output_names(); if (_e) { _o->output_names.resize(_e->size()); for (::flatbuffers::uoffset_t _i = 0; _i < _e->size(); _i++) { _o->output_names[_i] = _e->Get(_i)->str(); } } else { _o->output_names.resize(0); } }
 }
 
 inline ::flatbuffers::Offset<EntryPoint> EntryPoint::Pack(::flatbuffers::FlatBufferBuilder &_fbb, const EntryPointT* _o, const ::flatbuffers::rehasher_function_t *_rehasher) {
@@ -4974,12 +5290,14 @@ inline ::flatbuffers::Offset<EntryPoint> CreateEntryPoint(::flatbuffers::FlatBuf
   auto _inputs = _fbb.CreateVector(_o->inputs);
   auto _outputs = _fbb.CreateVector(_o->outputs);
   auto _operators = _fbb.CreateVector<::flatbuffers::Offset<linnet::schema::Operator>> (_o->operators.size(), [](size_t i, _VectorArgs *__va) { return CreateOperator(*__va->__fbb, __va->__o->operators[i].get(), __va->__rehasher); }, &_va );
+  auto _output_names = _o->output_names.size() ? _fbb.CreateVectorOfStrings(_o->output_names) : 0;
   return linnet::schema::CreateEntryPoint(
       _fbb,
       _name,
       _inputs,
       _outputs,
-      _operators);
+      _operators,
+      _output_names);
 }
 
 inline TokenizerT::TokenizerT(const TokenizerT &o)
@@ -5479,6 +5797,14 @@ inline bool VerifyAttributes(::flatbuffers::Verifier &verifier, const void *obj,
       auto ptr = reinterpret_cast<const linnet::schema::Dpfp *>(obj);
       return verifier.VerifyTable(ptr);
     }
+    case Attributes::Store: {
+      auto ptr = reinterpret_cast<const linnet::schema::Store *>(obj);
+      return verifier.VerifyTable(ptr);
+    }
+    case Attributes::Pool: {
+      auto ptr = reinterpret_cast<const linnet::schema::Pool *>(obj);
+      return verifier.VerifyTable(ptr);
+    }
     default: return true;
   }
 }
@@ -5582,6 +5908,14 @@ inline void *AttributesUnion::UnPack(const void *obj, Attributes type, const ::f
       auto ptr = reinterpret_cast<const linnet::schema::Dpfp *>(obj);
       return ptr->UnPack(resolver);
     }
+    case Attributes::Store: {
+      auto ptr = reinterpret_cast<const linnet::schema::Store *>(obj);
+      return ptr->UnPack(resolver);
+    }
+    case Attributes::Pool: {
+      auto ptr = reinterpret_cast<const linnet::schema::Pool *>(obj);
+      return ptr->UnPack(resolver);
+    }
     default: return nullptr;
   }
 }
@@ -5673,6 +6007,14 @@ inline ::flatbuffers::Offset<void> AttributesUnion::Pack(::flatbuffers::FlatBuff
       auto ptr = reinterpret_cast<const linnet::schema::DpfpT *>(value);
       return CreateDpfp(_fbb, ptr, _rehasher).Union();
     }
+    case Attributes::Store: {
+      auto ptr = reinterpret_cast<const linnet::schema::StoreT *>(value);
+      return CreateStore(_fbb, ptr, _rehasher).Union();
+    }
+    case Attributes::Pool: {
+      auto ptr = reinterpret_cast<const linnet::schema::PoolT *>(value);
+      return CreatePool(_fbb, ptr, _rehasher).Union();
+    }
     default: return 0;
   }
 }
@@ -5761,6 +6103,14 @@ inline AttributesUnion::AttributesUnion(const AttributesUnion &u) : type(u.type)
     }
     case Attributes::Dpfp: {
       value = new linnet::schema::DpfpT(*reinterpret_cast<linnet::schema::DpfpT *>(u.value));
+      break;
+    }
+    case Attributes::Store: {
+      value = new linnet::schema::StoreT(*reinterpret_cast<linnet::schema::StoreT *>(u.value));
+      break;
+    }
+    case Attributes::Pool: {
+      value = new linnet::schema::PoolT(*reinterpret_cast<linnet::schema::PoolT *>(u.value));
       break;
     }
     default:
@@ -5872,6 +6222,16 @@ inline void AttributesUnion::Reset() {
     }
     case Attributes::Dpfp: {
       auto ptr = reinterpret_cast<linnet::schema::DpfpT *>(value);
+      delete ptr;
+      break;
+    }
+    case Attributes::Store: {
+      auto ptr = reinterpret_cast<linnet::schema::StoreT *>(value);
+      delete ptr;
+      break;
+    }
+    case Attributes::Pool: {
+      auto ptr = reinterpret_cast<linnet::schema::PoolT *>(value);
       delete ptr;
       break;
     }

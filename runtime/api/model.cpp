@@ -5,6 +5,7 @@
 
 #include "runtime/api/arguments.h"
 #include "runtime/api/handles.h"
+#include "runtime/exec/entry_limits.h"
 #include "runtime/exec/session_plan.h"
 #include "runtime/exec/verify.h"
 
@@ -96,17 +97,21 @@ void linnet_model_close(linnet_model* model) { delete model; }
 
 void linnet_model_describe(const linnet_model* model, linnet_model_info* out) {
   const linnet::Model& from = *model->model;
+  const linnet::Graph& graph = from.graph();
   *out = {.name = from.metadata().name,
           .architecture = from.metadata().architecture,
           .source = from.metadata().source,
           .license = from.metadata().license,
           .weights = from.metadata().weights,
-          .vocabulary = static_cast<uint32_t>(from.graph().vocabulary),
+          .vocabulary = static_cast<uint32_t>(graph.vocabulary),
           .context = from.generation().context,
           .has_tokenizer = from.tokenizer() != nullptr,
-          .has_context_limit = linnet::has_context_ring(from.graph()),
-          .is_encoder = from.graph().entry == linnet::EntryKind::encode,
-          .positions = static_cast<uint32_t>(linnet::position_limit(from.graph())),
+          .has_context_limit = linnet::has_context_ring(graph),
+          .has_decoder = graph.decode.exists(),
+          .has_encoder = graph.encode.exists(),
+          .positions = static_cast<uint32_t>(linnet::position_limit(graph, graph.main_entry())),
+          .source_positions = static_cast<uint32_t>(linnet::position_limit(graph, graph.encode)),
+          .encoder_outputs = static_cast<uint32_t>(graph.encode.outputs.size()),
           .file_bytes = from.file_bytes(),
           .packed_bytes = from.packed_weights().bytes()};
 }

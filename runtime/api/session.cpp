@@ -78,6 +78,21 @@ linnet_status linnet_run(linnet_session* session, const int32_t* tokens, size_t 
   return linnet::report(session->session->run({tokens, count}, logits), why);
 }
 
+linnet_status linnet_encode(linnet_session* session, const linnet_texts* texts,
+                            linnet_message* why) {
+  if (session == nullptr || texts == nullptr || texts->tokens == nullptr ||
+      texts->lengths == nullptr) {
+    return linnet::report(linnet::missing_argument(), why);
+  }
+  return linnet::report(session->session->encode(*texts), why);
+}
+
+linnet_status linnet_session_output(const linnet_session* session, size_t index, linnet_output* out,
+                                    linnet_message* why) {
+  if (session == nullptr || out == nullptr) return linnet::report(linnet::missing_argument(), why);
+  return linnet::report(session->session->output(index, out), why);
+}
+
 void linnet_session_on_progress(linnet_session* session, linnet_run_progress progress,
                                 void* context) {
   session->session->on_progress(progress, context);

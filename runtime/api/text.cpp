@@ -73,7 +73,7 @@ linnet_status linnet_generate(linnet_session* session, const char* prompt, size_
   }
   const linnet_model* model = session->model;
   if (model->model->tokenizer() == nullptr) return linnet::report(linnet::missing_tokenizer(), why);
-  if (model->model->graph().entry == linnet::EntryKind::encode) {
+  if (!model->model->graph().decode.exists()) {
     return linnet::report(
         linnet::Status::error(LINNET_UNSUPPORTED, "the model is an encoder, which writes no text"),
         why);

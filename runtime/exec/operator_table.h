@@ -15,12 +15,14 @@
 #include "runtime/ops/last_rows.h"
 #include "runtime/ops/norm.h"
 #include "runtime/ops/operation.h"
+#include "runtime/ops/pool.h"
 #include "runtime/ops/position_embedding.h"
 #include "runtime/ops/rotary.h"
 #include "runtime/ops/selective_scan.h"
 #include "runtime/ops/softmax_attention.h"
 #include "runtime/ops/softmax_features.h"
 #include "runtime/ops/stabilized_gates.h"
+#include "runtime/ops/store.h"
 #include "runtime/ops/token_shift.h"
 #include "runtime/ops/wkv.h"
 #include "runtime/ops/xnn_grouped_linear.h"
@@ -69,6 +71,8 @@ inline constexpr OperatorEntry operator_table[] = {
     entry<HeadLinear>("HeadLinear"),
     entry<SoftmaxFeatures>("SoftmaxFeatures"),
     entry<Dpfp>("Dpfp"),
+    entry<Store>("Store"),
+    entry<Pool>("Pool"),
 };
 static_assert(std::size(operator_table) == std::variant_size_v<OperatorAttributes>);
 

@@ -31,8 +31,8 @@ Status Session::open(const Model& model, const linnet_session_options* options, 
   std::unique_ptr<Session> session(new (std::nothrow) Session(model));
   if (session == nullptr) return Status::error(LINNET_OUT_OF_MEMORY, "no memory for a session");
   session->options_ = complete;
-  session->find_token_limit();
-  session->position_limit_ = position_limit(model.graph());
+  session->decode_limits_ = limits_of(model.graph(), model.graph().decode);
+  session->encode_limits_ = limits_of(model.graph(), model.graph().encode);
   session->reruns_text_ = reruns_text(model.graph());
   status = plan_session(model.graph(), complete, &session->plan_);
   if (!status.failed()) status = session->take_memory(memory);
@@ -47,7 +47,7 @@ Status Session::fork(std::byte* memory, std::unique_ptr<Session>* out) const {
   const Status status = open(model_, &options_, memory, &copy);
   if (status.failed()) return status;
   std::memcpy(copy->memory_, memory_, plan_.state_bytes);
-  copy->position_ = position_;
+  copy->go_to(position_, source_tokens_);
   *out = std::move(copy);
   return Status::ok();
 }
@@ -90,7 +90,8 @@ Status Session::prepare_operators() {
   size_t bytes = 0;
   for (const Operator& op : graph.operators) bytes += aligned_object(entry_of(op).object_bytes);
   if (!addresses_.allocate(graph.tensors.size()) || !objects_.allocate(bytes) ||
-      !operations_.allocate(graph.operators.size())) {
+      !operations_.allocate(graph.operators.size()) ||
+      !texts_.allocate(graph.encode.exists() ? plan_.largest.texts : 0)) {
     return Status::error(LINNET_OUT_OF_MEMORY, "no memory for %zu operators",
                          graph.operators.size());
   }
@@ -119,66 +120,41 @@ Status Session::prepare_operators() {
   return Status::ok();
 }
 
-// Ids index the rows of embedding tables: the smallest table bounds them.
-void Session::find_token_limit() {
-  token_limit_ = model_.graph().vocabulary;
-  for (const Operator& op : model_.graph().operators) {
-    if (!std::holds_alternative<EmbeddingAttributes>(op.attributes)) continue;
-    const Tensor& table = model_.graph().tensors[static_cast<size_t>(op.inputs[1])];
-    token_limit_ = std::min(token_limit_, table.shape[0].number());
-  }
-}
-
-Status Session::check_tokens(std::span<const int32_t> tokens) const {
-  for (size_t i = 0; i < tokens.size(); ++i) {
-    if (tokens[i] >= 0 && static_cast<size_t>(tokens[i]) < token_limit_) continue;
-    return Status::error(LINNET_INVALID_ARGUMENT,
-                         "token %d at index %zu is not one of the model's %zu", tokens[i], i,
-                         token_limit_);
-  }
-  return Status::ok();
-}
-
 Status Session::check_length(size_t count) const {
-  if (position_limit_ != 0 &&
-      (position_ > position_limit_ || count > position_limit_ - position_)) {
+  const size_t limit = decode_limits_.positions;
+  if (limit != 0 && (position_ > limit || count > limit - position_)) {
     return Status::error(LINNET_INVALID_ARGUMENT,
                          "the model has positions for %zu tokens: %" PRIu64
                          " have run, %zu more are too many",
-                         position_limit_, position_, count);
+                         limit, position_, count);
   }
-  if (model_.graph().entry == EntryKind::encode && count > plan_.largest.tokens) {
+  if (model_.graph().encode.exists() && source_tokens_ == 0) {
     return Status::error(LINNET_INVALID_ARGUMENT,
-                         "an encoder reads a text as a whole: %zu tokens need a chunk of %zu, this "
-                         "session's is %zu",
-                         count, count, plan_.largest.tokens);
+                         "the decoder needs an encoded text first: call linnet_encode");
   }
   return Status::ok();
 }
 
 Status Session::check_saved(std::span<const std::byte> state, uint64_t position) const {
   if (!reruns_text_) return Status::ok();
-  for (size_t i = 0; i < std::min<uint64_t>(position, position_limit_); ++i) {
+  for (size_t i = 0; i < std::min<uint64_t>(position, decode_limits_.positions); ++i) {
     int32_t token = 0;
     std::memcpy(&token, state.data() + plan_.history_offset + i * sizeof token, sizeof token);
-    const Status status = check_tokens({&token, 1});
+    const Status status = decode_limits_.check_tokens({&token, 1});
     if (status.failed()) return status.within("the saved state: ");
   }
   return Status::ok();
 }
 
 Status Session::run(std::span<const int32_t> tokens, float* logits) {
-  Status invalid = check_tokens(tokens);
+  if (!model_.graph().decode.exists()) return encode_one(tokens, logits);
+  Status invalid = decode_limits_.check_tokens(tokens);
   if (!invalid.failed()) invalid = check_length(tokens.size());
   if (invalid.failed()) return invalid;
   if (tokens.empty() && logits != nullptr) {
     return Status::error(LINNET_INVALID_ARGUMENT, "logits are asked for, but there is no token");
   }
-  if (reruns_text_) return run_as_one_text(tokens, logits);
-  const Status status = run_in_chunks(tokens, logits);
-  // To an encoder every text is the first.
-  if (model_.graph().entry == EntryKind::encode) position_ = 0;
-  return status;
+  return reruns_text_ ? run_as_one_text(tokens, logits) : run_in_chunks(tokens, logits);
 }
 
 Status Session::run_in_chunks(std::span<const int32_t> tokens, float* logits) {
@@ -229,7 +205,7 @@ Status Session::rerun(size_t logits_rows) {
 void Session::copy_logits(size_t rows, float* logits, size_t first) const {
   if (rows == 0) return;
   const Graph& graph = model_.graph();
-  const std::byte* from = addresses_[static_cast<size_t>(graph.logits)];
+  const std::byte* from = addresses_[static_cast<size_t>(graph.decode.outputs[0].tensor)];
   std::memcpy(logits + first * graph.vocabulary, from, rows * graph.vocabulary * sizeof(float));
 }
 
@@ -239,19 +215,29 @@ Status Session::report_progress(size_t done, size_t total) const {
 }
 
 Status Session::run_chunk(std::span<const int32_t> tokens, size_t logits_rows, bool* is_outdated) {
-  const Graph& graph = model_.graph();
-  Chunk chunk = {.extents = {.tokens = tokens.size(),
-                             .logits_rows = logits_rows,
-                             .context = plan_.largest.context},
-                 .position = position_};
-  chunk.is_outdated = is_outdated;
-  std::memcpy(addresses_[static_cast<size_t>(graph.tokens)], tokens.data(), tokens.size_bytes());
-  for (size_t i = 0; i < operations_.size(); ++i) {
+  const EntryPoint& decode = model_.graph().decode;
+  const TextRows rows = {.first = 0, .count = tokens.size()};
+  const Chunk chunk = {.extents = {.tokens = tokens.size(),
+                                   .logits_rows = logits_rows,
+                                   .context = plan_.largest.context,
+                                   .texts = 1,
+                                   .source = source_tokens_},
+                       .position = position_,
+                       .texts = {&rows, 1},
+                       .is_outdated = is_outdated};
+  std::memcpy(addresses_[static_cast<size_t>(decode.tokens)], tokens.data(), tokens.size_bytes());
+  encoded_ = {};
+  const Status status = run_operators(decode, chunk);
+  if (!status.failed()) position_ += tokens.size();
+  return status;
+}
+
+Status Session::run_operators(const EntryPoint& entry, const Chunk& chunk) {
+  for (size_t i = entry.first_operator; i < entry.end_operator; ++i) {
     const Status status =
         operator_callback_ == nullptr ? operations_[i]->run(chunk) : run_timed(i, chunk);
-    if (status.failed()) return name_operator(status, graph.operators[i]);
+    if (status.failed()) return name_operator(status, model_.graph().operators[i]);
   }
-  position_ += tokens.size();
   return Status::ok();
 }
 
@@ -272,7 +258,7 @@ Status Session::run_timed(size_t index, const Chunk& chunk) {
 
 void Session::reset() {
   std::memset(memory_, 0, plan_.state_bytes);
-  position_ = 0;
+  go_to(0, 0);
 }
 
 void Session::on_progress(linnet_run_progress progress, void* context) {

@@ -9,6 +9,7 @@
 
 #include "runtime/base/array.h"
 #include "runtime/base/status.h"
+#include "runtime/exec/entry_limits.h"
 #include "runtime/exec/session_plan.h"
 #include "runtime/model/model.h"
 #include "runtime/ops/operation.h"
@@ -34,6 +35,12 @@ class Session {
   /// Runs tokens in chunks; `logits` is null, or as linnet_run says.
   Status run(std::span<const int32_t> tokens, float* logits);
 
+  /// Runs an encoder over a batch of texts, as linnet_encode says.
+  Status encode(const linnet_texts& texts);
+
+  /// What the last encode made; nothing after another run.
+  Status output(size_t index, linnet_output* out) const;
+
   /// That a saved state region of this session's size, at a position, holds nothing but what runs
   /// could have left there.
   Status check_saved(std::span<const std::byte> state, uint64_t position) const;
@@ -45,7 +52,12 @@ class Session {
   /// The state region: all that the session remembers beside its position.
   std::span<std::byte> state() const { return {memory_, plan_.state_bytes}; }
   uint64_t position() const { return position_; }
-  void set_position(uint64_t position) { position_ = position; }
+  /// Tokens of the text that was encoded for the decoder; 0: none was.
+  uint64_t source_tokens() const { return source_tokens_; }
+  void go_to(uint64_t position, uint64_t source_tokens) {
+    position_ = position;
+    source_tokens_ = static_cast<size_t>(source_tokens);
+  }
 
   const Model& model() const { return model_; }
   const Extents& largest() const { return plan_.largest; }
@@ -57,14 +69,17 @@ class Session {
   Status take_memory(std::byte* memory);
   Status start_threads(uint32_t threads);
   Status prepare_operators();
-  void find_token_limit();
-  Status check_tokens(std::span<const int32_t> tokens) const;
   Status check_length(size_t count) const;
+  Status encode_one(std::span<const int32_t> tokens, float* rows);
+  Status measure_texts(const linnet_texts& texts, size_t* tokens);
+  Status measure_text(const linnet_texts& texts, size_t first, size_t length, size_t* kept) const;
+  void take_texts(const linnet_texts& texts);
   Status run_in_chunks(std::span<const int32_t> tokens, float* logits);
   Status run_as_one_text(std::span<const int32_t> tokens, float* logits);
   Status rerun(size_t logits_rows);
   Status run_chunk(std::span<const int32_t> tokens, size_t logits_rows,
                    bool* is_outdated = nullptr);
+  Status run_operators(const EntryPoint& entry, const Chunk& chunk);
   Status run_timed(size_t index, const Chunk& chunk);
   void copy_logits(size_t rows, float* logits, size_t first) const;
   Status report_progress(size_t done, size_t total) const;
@@ -73,8 +88,8 @@ class Session {
   const Model& model_;
   SessionPlan plan_;
   linnet_session_options options_ = {};
-  size_t token_limit_ = 0;
-  size_t position_limit_ = 0;  ///< 0: none
+  EntryLimits decode_limits_;
+  EntryLimits encode_limits_;
   bool reruns_text_ = false;
   std::byte* memory_ = nullptr;
   bool owns_memory_ = false;
@@ -82,7 +97,10 @@ class Session {
   Array<std::byte*> addresses_;   // per tensor
   Array<std::byte> objects_;      // the memory of operations_
   Array<Operation*> operations_;  // in the order of execution
+  Array<TextRows> texts_;         // of the batch that an encoder reads
+  Extents encoded_;               // of the last encode, if its outputs are still there
   uint64_t position_ = 0;
+  size_t source_tokens_ = 0;
   linnet_run_progress progress_ = nullptr;
   void* progress_context_ = nullptr;
   linnet_operator_callback operator_callback_ = nullptr;

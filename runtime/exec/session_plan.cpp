@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "platforms/platform.h"
+#include "runtime/exec/entry_limits.h"
 #include "runtime/exec/operator_table.h"
 #include "runtime/plan/arena.h"
 
@@ -10,6 +11,7 @@ namespace linnet {
 namespace {
 
 constexpr uint32_t default_chunk = 256;
+constexpr uint32_t default_encoder_chunk = 512;
 constexpr uint32_t default_context = 2048;
 constexpr uint32_t most_default_threads = 8;
 constexpr uint32_t most_threads = 256;
@@ -47,7 +49,9 @@ Status place_states(const Graph& graph, SessionPlan* plan) {
     if (plan->state_bytes > most_bytes) return too_large();
   }
   plan->history_offset = plan->state_bytes;
-  if (reruns_text(graph)) plan->state_bytes += aligned(position_limit(graph) * sizeof(int32_t));
+  if (reruns_text(graph)) {
+    plan->state_bytes += aligned(position_limit(graph, graph.decode) * sizeof(int32_t));
+  }
   return Status::ok();
 }
 
@@ -75,17 +79,17 @@ void Lifetimes::use(int32_t tensor, uint32_t when) {
   if (used.base >= 0) return use(used.base, when);
   Lifetime& lifetime = lifetimes_[static_cast<size_t>(tensor)];
   if (lifetime.bytes == 0) {
-    lifetime.bytes = activation_bytes(used, largest_);
-    lifetime.first = when;
+    lifetime = {
+        .bytes = activation_bytes(used, largest_), .first = when, .last = when, .offset = 0};
   }
-  lifetime.last = when;
+  lifetime.first = std::min(lifetime.first, when);
+  lifetime.last = std::max(lifetime.last, when);
 }
 
 Status Lifetimes::collect() {
   if (!lifetimes_.allocate(graph_.tensors.size() + graph_.operators.size())) {
     return Status::error(LINNET_OUT_OF_MEMORY, "no memory to plan the arena");
   }
-  use(graph_.tokens, 0);
   for (size_t i = 0; i < graph_.operators.size(); ++i) {
     const Operator& op = graph_.operators[i];
     const auto when = static_cast<uint32_t>(i);
@@ -98,7 +102,16 @@ Status Lifetimes::collect() {
                                  .last = when,
                                  .offset = 0};
   }
-  use(graph_.logits, static_cast<uint32_t>(graph_.operators.size()));
+  // One entry point runs after the other, and so they share the arena.
+  for (const EntryPoint* entry : {&graph_.encode, &graph_.decode}) {
+    if (!entry->exists()) continue;
+    use(entry->tokens, static_cast<uint32_t>(entry->first_operator));
+    if (entry->token_types >= 0)
+      use(entry->token_types, static_cast<uint32_t>(entry->first_operator));
+    for (const Output& output : entry->outputs) {
+      use(output.tensor, static_cast<uint32_t>(entry->end_operator));
+    }
+  }
   return Status::ok();
 }
 
@@ -134,6 +147,14 @@ void place_views(const Graph& graph, SessionPlan* plan) {
   }
 }
 
+/// An encoder reads a text in one chunk, most often of up to 512 tokens.
+uint32_t default_chunk_for(const Graph& graph) {
+  if (!graph.encode.exists()) return default_chunk;
+  const size_t positions = position_limit(graph, graph.encode);
+  if (positions == 0) return default_encoder_chunk;
+  return static_cast<uint32_t>(std::min<size_t>(positions, default_encoder_chunk));
+}
+
 }  // namespace
 
 Status complete_options(const Graph& graph, const linnet_session_options* given,
@@ -147,12 +168,12 @@ Status complete_options(const Graph& graph, const linnet_session_options* given,
   }
   if (out->threads == 0)
     out->threads = std::min<uint32_t>(platform::processor_count(), most_default_threads);
-  if (out->chunk == 0) out->chunk = default_chunk;
+  if (out->chunk == 0) out->chunk = default_chunk_for(graph);
   if (out->context == 0) out->context = default_context;
   if (!has_context_ring(graph)) out->context = 0;
-  if (graph.entry == EntryKind::encode) out->all_logits = true;
+  if (!graph.decode.exists()) out->all_logits = true;
   if (!reruns_text(graph)) return Status::ok();
-  const size_t positions = position_limit(graph);
+  const size_t positions = position_limit(graph, graph.decode);
   if (positions > largest_chunk) {
     return Status::error(LINNET_UNSUPPORTED,
                          "needs its whole text in one chunk, but has %zu positions and a chunk at "
@@ -167,7 +188,9 @@ Status plan_session(const Graph& graph, const linnet_session_options& options, S
   SessionPlan& plan = *out;
   plan.largest = {.tokens = options.chunk,
                   .logits_rows = options.all_logits ? options.chunk : 1,
-                  .context = options.context};
+                  .context = options.context,
+                  .texts = options.chunk,
+                  .source = options.chunk};
   if (!plan.tensor_offsets.allocate(graph.tensors.size()) ||
       !plan.scratch_offsets.allocate(graph.operators.size())) {
     return Status::error(LINNET_OUT_OF_MEMORY, "no memory to plan a session");
@@ -178,16 +201,6 @@ Status plan_session(const Graph& graph, const linnet_session_options& options, S
   if (!status.failed()) status = place_activations(graph, &plan);
   if (!status.failed()) place_views(graph, &plan);
   return status;
-}
-
-size_t position_limit(const Graph& graph) {
-  size_t limit = 0;
-  for (const Operator& op : graph.operators) {
-    if (!std::holds_alternative<PositionEmbeddingAttributes>(op.attributes)) continue;
-    const size_t positions = PositionEmbedding::positions(graph, op);
-    limit = limit == 0 ? positions : std::min(limit, positions);
-  }
-  return limit;
 }
 
 bool reruns_text(const Graph& graph) {

@@ -32,11 +32,9 @@ Status complete_options(const Graph& graph, const linnet_session_options* given,
 /// Plans a session of a verified graph with complete options.
 Status plan_session(const Graph& graph, const linnet_session_options& options, SessionPlan* out);
 
-/// How many tokens have a position; 0: any number.
-size_t position_limit(const Graph& graph);
-
 /// True if a token can change how earlier ones come out (see SoftmaxFeatures in the schema): a
-/// session then keeps its tokens and, when that happens, runs them all again in one chunk.
+/// session then keeps its tokens and, when that happens, runs them all again in one chunk. Only of
+/// decode.
 bool reruns_text(const Graph& graph);
 
 /// True if the graph has softmax layers whose rings hold only the last `context` tokens.

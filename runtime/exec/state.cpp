@@ -7,7 +7,7 @@ namespace linnet {
 namespace {
 
 constexpr char magic[8] = {'L', 'N', 'N', 'T', 'S', 'T', 'A', 'T'};
-constexpr uint32_t version = 1;
+constexpr uint32_t version = 2;
 // Positions are turned into angles as doubles: up to here each is exact.
 constexpr uint64_t latest_position = uint64_t{1} << 53;
 
@@ -17,6 +17,7 @@ struct SavedHeader {
   uint32_t reserved;
   uint64_t fingerprint;
   uint64_t position;
+  uint64_t source_tokens;
   uint64_t context;
   uint64_t state_bytes;
 };
@@ -27,6 +28,7 @@ SavedHeader header_of(const Session& session) {
   header.version = version;
   header.fingerprint = session.model().fingerprint();
   header.position = session.position();
+  header.source_tokens = session.source_tokens();
   header.context = session.largest().context;
   header.state_bytes = session.state().size();
   return header;
@@ -77,6 +79,11 @@ Status load_state(std::span<const std::byte> saved, Session* session) {
                          "the saved state claims %" PRIu64 " tokens, more than can be counted",
                          header.position);
   }
+  if (header.source_tokens > session->largest().source) {
+    return Status::error(LINNET_INVALID_ARGUMENT,
+                         "the saved state claims %" PRIu64 " encoded tokens, there is room for %zu",
+                         header.source_tokens, session->largest().source);
+  }
   if (saved.size() != sizeof header + own.state_bytes) {
     return Status::error(LINNET_INVALID_ARGUMENT, "the saved state has %zu bytes where %zu belong",
                          saved.size(), sizeof header + session->state().size());
@@ -84,7 +91,7 @@ Status load_state(std::span<const std::byte> saved, Session* session) {
   const Status status = session->check_saved(saved.subspan(sizeof header), header.position);
   if (status.failed()) return status;
   std::memcpy(session->state().data(), saved.data() + sizeof header, session->state().size());
-  session->set_position(header.position);
+  session->go_to(header.position, header.source_tokens);
   return Status::ok();
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "runtime/exec/entry_limits.h"
 #include "runtime/exec/operator_table.h"
 #include "runtime/exec/session_plan.h"
 
@@ -14,16 +15,28 @@ bool has_state(const Graph& graph, const Operator& op) {
   });
 }
 
+bool is_store(const Operator& op) { return std::holds_alternative<StoreAttributes>(op.attributes); }
+
+/// Whether the operator sees no tokens but those of its own chunk.
+bool is_bidirectional(const Operator& op) {
+  const auto* attention = std::get_if<SoftmaxAttentionAttributes>(&op.attributes);
+  return attention != nullptr && attention->mask == AttentionMask::all;
+}
+
 /// What an operator alone cannot see.
 Status check_whole(const Graph& graph) {
-  if (reruns_text(graph) && position_limit(graph) == 0) {
+  if (reruns_text(graph) && position_limit(graph, graph.decode) == 0) {
     return Status::error(
         LINNET_INVALID_MODEL,
         "runs its text again and again, but has no table of positions that bounds the text");
   }
-  if (graph.entry != EntryKind::encode) return Status::ok();
-  for (const Operator& op : graph.operators) {
-    if (has_state(graph, op)) return Site(graph, op).fail("has a state, but an encoder keeps none");
+  for (const Operator& op : graph.operators_of(graph.encode)) {
+    if (has_state(graph, op) && !is_store(op))
+      return Site(graph, op).fail("has a state, but an encoder keeps none");
+  }
+  for (const Operator& op : graph.operators_of(graph.decode)) {
+    if (is_store(op) || is_bidirectional(op))
+      return Site(graph, op).fail("belongs in an encoder, but stands in a decoder");
   }
   return Status::ok();
 }

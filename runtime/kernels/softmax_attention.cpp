@@ -20,6 +20,7 @@ namespace linnet::kernels::HWY_NAMESPACE {
 struct QueryRows {
   size_t count = 0;
   size_t tokens[block_rows];
+  size_t heads[block_rows];  ///< of the query heads that share the keys
   const float* queries[block_rows];
   float* outputs[block_rows];
   float* scores = nullptr;       ///< [count, block_keys]
@@ -75,6 +76,7 @@ class Attention {
       const size_t token = (first + i) / head_.queries_per_head;
       const size_t query = (first + i) % head_.queries_per_head;
       rows_.tokens[i] = token;
+      rows_.heads[i] = query;
       rows_.queries[i] = head_.query[token] + query * head_.head_dim;
       rows_.outputs[i] = head_.output[token] + query * head_.value_dim;
       rows_.maxima[i] = lowest_score;
@@ -84,8 +86,20 @@ class Attention {
   }
 
   Range visible(size_t row) const {
-    const uint64_t end = head_.position + rows_.tokens[row] + 1;
-    return {end > head_.capacity ? end - head_.capacity : 0, end};
+    const size_t token = rows_.tokens[row];
+    switch (head_.mask) {
+      case AttentionMask::causal: {
+        const uint64_t end = head_.position + token + 1;
+        return {end > head_.capacity ? end - head_.capacity : 0, end};
+      }
+      case AttentionMask::all:
+        if (head_.window == 0) return {0, head_.tokens};
+        return {token > head_.window ? token - head_.window : 0,
+                std::min<uint64_t>(head_.tokens, uint64_t{token} + head_.window + 1)};
+      case AttentionMask::cross:
+        break;
+    }
+    return {0, head_.capacity};
   }
 
   void run_rows() {
@@ -99,8 +113,9 @@ class Attention {
       find_keys(block, span);
       score(span);
       for (size_t i = 0; i < rows_.count; ++i) {
-        soften_scores(head_.scale, spans_[i], rows_.scores + i * block_keys, rows_.maxima[i],
-                      rows_.sums[i], rows_.corrections[i]);
+        if (head_.bias) add_bias(block, i);
+        soften_scores(head_.bias ? 1.0f : head_.scale, spans_[i], rows_.scores + i * block_keys,
+                      rows_.maxima[i], rows_.sums[i], rows_.corrections[i]);
       }
       add(span);
     }
@@ -109,19 +124,37 @@ class Attention {
     }
   }
 
+  /// scores = scale * scores + bias, of what row i sees.
+  void add_bias(uint64_t block, size_t row) {
+    const KeySpan seen = spans_[row];
+    const auto reach = static_cast<int64_t>(head_.bias_reach);
+    const auto query = static_cast<int64_t>(head_.position + rows_.tokens[row]);
+    const float* bias = head_.bias[rows_.heads[row]] + reach;
+    float* scores = rows_.scores + row * block_keys;
+    for (size_t j = seen.begin; j < seen.end; ++j) {
+      const int64_t distance = static_cast<int64_t>(block + j) - query;
+      scores[j] = head_.scale * scores[j] + bias[std::clamp(distance, -reach, reach)];
+    }
+  }
+
+  bool is_in_ring(uint64_t number) const {
+    return head_.mask == AttentionMask::cross ||
+           (head_.mask == AttentionMask::causal && number < head_.position);
+  }
+
   /// Older tokens lie in the rings, those of this chunk still in the inputs: the rings are written
   /// last, so that nothing that is seen has been overwritten.
   void find_keys(uint64_t block, KeySpan span) {
     for (size_t j = span.begin; j < span.end; ++j) {
       const uint64_t number = block + j;
-      if (number >= head_.position) {
-        const auto t = static_cast<size_t>(number - head_.position);
-        keys_[j] = head_.key[t];
-        values_[j] = head_.value[t];
-      } else {
+      if (is_in_ring(number)) {
         const auto row = static_cast<size_t>(number % head_.capacity);
         keys_[j] = head_.key_ring[row];
         values_[j] = head_.value_ring[row];
+      } else {
+        const auto t = static_cast<size_t>(number - head_.position);
+        keys_[j] = head_.key[t];
+        values_[j] = head_.value[t];
       }
     }
     // Scores are made four at a time; those of unseen keys are not used, but read something.
@@ -186,6 +219,7 @@ class Attention {
   }
 
   void write_rings() const {
+    if (head_.mask != AttentionMask::causal) return;
     const size_t kept = std::min(head_.tokens, head_.capacity);
     for (size_t t = head_.tokens - kept; t < head_.tokens; ++t) {
       const auto row = static_cast<size_t>((head_.position + t) % head_.capacity);

@@ -3,24 +3,32 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "runtime/base/kinds.h"
 #include "runtime/kernels/rows.h"
 
 namespace linnet::kernels {
 
-/// One key-value head of causal softmax attention with a ring of the last `capacity` tokens, and
-/// the `queries_per_head` query heads that share it. Token number n (counted from the start of the
-/// stream) lies in ring row n % capacity. The chunk's tokens are position .. position + tokens - 1;
-/// each token sees itself and at most the capacity - 1 tokens before it, whatever the chunk's size.
+/// One key-value head of softmax attention, and the `queries_per_head` query heads that share it.
 ///
-///     o_t = sum_n softmax_n(scale q_t . k_n) v_n
+///     o_t = sum_n softmax_n(scale q_t . k_n + bias[n - t]) v_n
 ///
-/// Queries run in blocks that share the reading of keys and values: of older tokens from the rings,
-/// of this chunk from `key` and `value`, which may not lie in the rings and are written there last.
-/// A token's output has the same bits whatever chunk it came in.
+/// causal: token number n (counted from the start of the stream) lies in row n % capacity of rings
+/// of the last `capacity` tokens. The chunk's tokens are position .. position + tokens - 1; each
+/// sees itself and at most the capacity - 1 tokens before it, whatever the chunk's size. Keys and
+/// values of older tokens are read from the rings, of this chunk from `key` and `value`, which may
+/// not lie in the rings and are written there last.
+/// all: each token sees those of the chunk that are at most `window` tokens away, and of `window` 0
+/// all of them; there are no rings.
+/// cross: each token sees rows 0 .. capacity - 1 of the rings; there are no `key` and `value`.
+///
+/// Queries run in blocks that share the reading of keys and values. A token's output has the same
+/// bits whatever chunk it came in.
 struct SoftmaxAttentionHead {
+  AttentionMask mask = AttentionMask::causal;
   uint64_t position = 0;
   size_t tokens = 0;
   size_t capacity = 0;
+  size_t window = 0;
   size_t queries_per_head = 1;
   size_t head_dim = 0;
   size_t value_dim = 0;
@@ -31,6 +39,11 @@ struct SoftmaxAttentionHead {
   MutableRows value_ring;  ///< [capacity, value_dim]
   MutableRows output;      ///< [tokens, queries_per_head * value_dim]; may not overlap an input
   float scale = 1.0f;
+  /// Null, or for each query head what is added to its scores at distance n - t, from
+  /// -bias_reach to bias_reach, where larger distances count as these: query head i has its
+  /// 2 bias_reach + 1 values from bias[i] on.
+  ConstRows bias;
+  size_t bias_reach = 0;
   float* scratch = nullptr;  ///< softmax_attention_scratch() floats, one per thread at work
 };
 void softmax_attention(const SoftmaxAttentionHead& head);

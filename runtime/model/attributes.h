@@ -45,6 +45,8 @@ struct SoftmaxAttentionAttributes {
   uint32_t heads = 0;
   uint32_t key_value_heads = 0;
   float scale = 1;
+  AttentionMask mask = AttentionMask::causal;
+  uint32_t window = 0;
 };
 struct FastWeightAttributes {
   uint32_t heads = 0;
@@ -88,6 +90,10 @@ struct DpfpAttributes {
   uint32_t heads = 0;
   uint32_t rolls = 0;
 };
+struct StoreAttributes {};
+struct PoolAttributes {
+  PoolKind kind = PoolKind::first;
+};
 
 /// The alternative that is held says which operator it is; exec/operator_table.h has them in the
 /// same order.
@@ -98,6 +104,6 @@ using OperatorAttributes =
                  FastWeightAttributes, WkvAttributes, SelectiveScanAttributes,
                  GroupedLinearAttributes, MixtureOfExpertsAttributes, StabilizedGatesAttributes,
                  PositionEmbeddingAttributes, HeadLinearAttributes, SoftmaxFeaturesAttributes,
-                 DpfpAttributes>;
+                 DpfpAttributes, StoreAttributes, PoolAttributes>;
 
 }  // namespace linnet

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string_view>
 
 #include "runtime/base/array.h"
@@ -15,12 +16,14 @@ struct Extents {
   size_t tokens = 0;       ///< T
   size_t logits_rows = 0;  ///< L
   size_t context = 0;      ///< C
+  size_t texts = 0;        ///< B
+  size_t source = 0;       ///< S
 };
 
 /// One dimension of a shape: a number, or a symbol whose number is known at run time.
 class Dimension {
  public:
-  enum class Kind : uint8_t { number, tokens, logits_rows, context };
+  enum class Kind : uint8_t { number, tokens, logits_rows, context, texts, source };
 
   constexpr Dimension() = default;
   constexpr explicit Dimension(size_t number) : number_(number) {}
@@ -37,6 +40,10 @@ class Dimension {
         return extents.logits_rows;
       case Kind::context:
         return extents.context;
+      case Kind::texts:
+        return extents.texts;
+      case Kind::source:
+        return extents.source;
       case Kind::number:
         break;
     }
@@ -85,18 +92,41 @@ struct Operator {
   Array<int32_t> outputs;
 };
 
-/// How the graph takes a text: token after token in chunks, or the whole text in one chunk, where
-/// every token sees all others. The names of the entry points in the file.
+/// How an entry point takes text: token after token in chunks, or whole texts in one chunk, where
+/// every token sees the others of its text. The names of the entry points in the file.
 enum class EntryKind : uint8_t { decode, encode };
 
-/// The verified graph of one entry point, operators in the order of execution.
+/// What an entry point makes: f32 rows, of decode L of them, of encode T or B.
+struct Output {
+  const char* name = "";
+  int32_t tensor = -1;
+};
+
+/// A way into the graph: what goes in, the operators that run, what comes out.
+struct EntryPoint {
+  int32_t tokens = -1;       ///< int32 [T]
+  int32_t token_types = -1;  ///< int32 [T], or -1
+  Array<Output> outputs;     ///< at least one
+  size_t first_operator = 0;
+  size_t end_operator = 0;
+
+  bool exists() const { return tokens >= 0; }
+};
+
+/// The verified graph of a file. The operators of encode come before those of decode, each in the
+/// order of execution.
 struct Graph {
-  EntryKind entry = EntryKind::decode;
   Array<Tensor> tensors;
   Array<Operator> operators;
-  int32_t tokens = -1;  ///< the input: int32 [T]
-  int32_t logits = -1;  ///< the output: f32 [L, vocabulary], of an encoder [T, vocabulary]
-  size_t vocabulary = 0;
+  EntryPoint encode;
+  EntryPoint decode;
+  size_t vocabulary = 0;  ///< columns of decode's logits; without decode, of encode's first output
+
+  std::span<const Operator> operators_of(const EntryPoint& entry) const {
+    return {operators.begin() + entry.first_operator, operators.begin() + entry.end_operator};
+  }
+  /// Decode where there is one.
+  const EntryPoint& main_entry() const { return decode.exists() ? decode : encode; }
 };
 
 }  // namespace linnet

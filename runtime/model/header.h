@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <span>
 #include <string_view>
 
 #include "runtime/base/status.h"
@@ -33,7 +34,11 @@ Status find_segment(FileBytes file, const schema::Segment* segment, uint64_t byt
                     std::string_view what, const void** out);
 
 Status read_tensors(FileBytes file, const schema::Model& header, Graph* out);
-Status read_operators(const schema::Model& header, Graph* out);
+/// Entry points with their operators. The graph's tensors must have been read.
+Status read_entry_points(const schema::Model& header, Graph* out);
+/// `out` has room for all of them; `tensors` is how many there are to refer to.
+Status read_operators(const flatbuffers::Vector<flatbuffers::Offset<schema::Operator>>& from,
+                      size_t tensors, std::span<Operator> out);
 
 /// The matrices that the file holds packed, whoever for. The graph's tensors must have been read.
 Status read_packed(FileBytes file, const schema::Model& header, const Graph& graph,

@@ -80,7 +80,7 @@ Status Model::load() {
   if (header->generation() != nullptr) generation_ = read_generation(*header->generation());
   status = read_tensors(file, *header, &graph_);
   if (status.failed()) return status;
-  status = read_operators(*header, &graph_);
+  status = read_entry_points(*header, &graph_);
   if (status.failed()) return status;
   status = read_packed(file, *header, graph_, &stored_sections_);
   if (status.failed()) return status;

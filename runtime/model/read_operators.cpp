@@ -22,6 +22,9 @@ static_assert(static_cast<int>(schema::Squash::MAX) == static_cast<int>(Squash::
 static_assert(static_cast<int>(schema::ScanInput::MAX) ==
               static_cast<int>(ScanInput::unit_variance));
 static_assert(static_cast<int>(schema::FeatureSide::MAX) == static_cast<int>(FeatureSide::key));
+static_assert(static_cast<int>(schema::AttentionMask::MAX) ==
+              static_cast<int>(AttentionMask::cross));
+static_assert(static_cast<int>(schema::PoolKind::MAX) == static_cast<int>(PoolKind::max));
 
 /// Reads one choice; false if the file holds a value that this runtime does not know.
 template <typename To, typename From>
@@ -71,7 +74,8 @@ bool read(const schema::SoftmaxAttention& from, OperatorAttributes* to) {
   attention.heads = from.heads();
   attention.key_value_heads = from.key_value_heads();
   attention.scale = from.scale();
-  return true;
+  attention.window = from.window();
+  return choose(from.mask(), &attention.mask);
 }
 
 bool read(const schema::FastWeight& from, OperatorAttributes* to) {
@@ -174,6 +178,11 @@ bool read_attributes(const schema::Operator& from, OperatorAttributes* to) {
       return read(*from.attributes_as_SoftmaxFeatures(), to);
     case schema::Attributes::Dpfp:
       return read(*from.attributes_as_Dpfp(), to);
+    case schema::Attributes::Store:
+      to->emplace<StoreAttributes>();
+      return true;
+    case schema::Attributes::Pool:
+      return choose(from.attributes_as_Pool()->kind(), &to->emplace<PoolAttributes>().kind);
     case schema::Attributes::NONE:
       break;
   }
@@ -200,133 +209,25 @@ Status read_indices(const flatbuffers::Vector<int32_t>& from, size_t tensors, bo
   return Status::ok();
 }
 
-/// Follows the operators in order and checks that every activation is written, whole, by one
-/// operator before it is read: so nothing ever reads memory that another tensor left behind.
-class DataFlow {
- public:
-  explicit DataFlow(const Graph& graph) : graph_(graph) {}
+}  // namespace
 
-  Status check() {
-    if (!written_.allocate(graph_.tensors.size())) {
-      return Status::error(LINNET_OUT_OF_MEMORY, "no memory to follow the graph");
-    }
-    written_[static_cast<size_t>(graph_.tokens)] = true;
-    for (const Operator& op : graph_.operators) {
-      for (const int32_t input : op.inputs) {
-        if (input >= 0 && !is_readable(static_cast<size_t>(input))) {
-          return broken(op, "reads an activation that nothing wrote before");
-        }
-      }
-      for (const int32_t output : op.outputs) {
-        const Tensor& tensor = graph_.tensors[static_cast<size_t>(output)];
-        if (tensor.storage != Storage::activation || tensor.base >= 0 ||
-            written_[static_cast<size_t>(output)]) {
-          return broken(op, "writes a tensor that is not an activation of its own");
-        }
-        written_[static_cast<size_t>(output)] = true;
-      }
-    }
-    if (!is_readable(static_cast<size_t>(graph_.logits))) {
-      return Status::error(LINNET_INVALID_MODEL, "has an entry point whose output nothing writes");
-    }
-    return Status::ok();
-  }
-
- private:
-  bool is_readable(size_t index) const {
-    const Tensor& tensor = graph_.tensors[index];
-    if (tensor.storage != Storage::activation) return true;
-    return written_[tensor.base >= 0 ? static_cast<size_t>(tensor.base) : index];
-  }
-
-  const Graph& graph_;
-  Array<bool> written_;
-};
-
-Status read_entry_point(const schema::EntryPoint& entry, Graph* out) {
-  if (entry.operators()->size() > most_graph_parts) {
-    return Status::error(LINNET_UNSUPPORTED, "has %u operators; this runtime takes %u",
-                         entry.operators()->size(), most_graph_parts);
-  }
-  if (!out->operators.allocate(entry.operators()->size())) {
-    return Status::error(LINNET_OUT_OF_MEMORY, "no memory for %u operators",
-                         entry.operators()->size());
-  }
-  for (unsigned i = 0; i < entry.operators()->size(); ++i) {
-    const schema::Operator& from = *entry.operators()->Get(i);
-    Operator& to = out->operators[i];
-    to.name = view_of(from.name());
-    if (!read_attributes(from, &to.attributes)) {
+Status read_operators(const flatbuffers::Vector<flatbuffers::Offset<schema::Operator>>& from,
+                      size_t tensors, std::span<Operator> out) {
+  for (unsigned i = 0; i < from.size(); ++i) {
+    const schema::Operator& source = *from.Get(i);
+    Operator& to = out[i];
+    to.name = view_of(source.name());
+    if (!read_attributes(source, &to.attributes)) {
       return Status::error(LINNET_UNSUPPORTED,
                            "%.*s: is an operator or option that this runtime does not know",
                            static_cast<int>(to.name.size()), to.name.data());
     }
-    Status status =
-        read_indices(*from.inputs(), out->tensors.size(), /*optional=*/true, to, &to.inputs);
+    Status status = read_indices(*source.inputs(), tensors, /*optional=*/true, to, &to.inputs);
     if (status.failed()) return status;
-    status =
-        read_indices(*from.outputs(), out->tensors.size(), /*optional=*/false, to, &to.outputs);
+    status = read_indices(*source.outputs(), tensors, /*optional=*/false, to, &to.outputs);
     if (status.failed()) return status;
   }
   return Status::ok();
-}
-
-const char* name_of(EntryKind kind) { return kind == EntryKind::encode ? "encode" : "decode"; }
-
-Status read_interface(const schema::EntryPoint& entry, Graph* out) {
-  const auto in_range = [&](const flatbuffers::Vector<int32_t>& list) {
-    return list.size() == 1 && list.Get(0) >= 0 &&
-           static_cast<size_t>(list.Get(0)) < out->tensors.size();
-  };
-  const char* name = name_of(out->entry);
-  if (!in_range(*entry.inputs()) || !in_range(*entry.outputs())) {
-    return Status::error(LINNET_INVALID_MODEL, "entry point '%s': needs one input and one output",
-                         name);
-  }
-  out->tokens = entry.inputs()->Get(0);
-  out->logits = entry.outputs()->Get(0);
-  const Tensor& tokens = out->tensors[static_cast<size_t>(out->tokens)];
-  const Tensor& logits = out->tensors[static_cast<size_t>(out->logits)];
-  if (tokens.storage != Storage::activation || tokens.type != DataType::int32 || tokens.rank != 1 ||
-      !(tokens.shape[0] == Dimension(Dimension::Kind::tokens))) {
-    return Status::error(LINNET_INVALID_MODEL, "entry point '%s': its input is not int32 [T]",
-                         name);
-  }
-  const bool encodes = out->entry == EntryKind::encode;
-  const Dimension rows(encodes ? Dimension::Kind::tokens : Dimension::Kind::logits_rows);
-  if (logits.storage != Storage::activation || logits.type != DataType::f32 || logits.base >= 0 ||
-      !(logits.rows() == rows) || logits.columns().number() == 0) {
-    return Status::error(LINNET_INVALID_MODEL,
-                         "entry point '%s': its output is not f32 [%s, vocabulary]", name,
-                         encodes ? "T" : "L");
-  }
-  out->vocabulary = logits.columns().number();
-  return Status::ok();
-}
-
-/// The entry point to run: "decode" before "encode".
-const schema::EntryPoint* find_entry_point(const schema::Model& header, EntryKind* kind) {
-  for (const EntryKind wanted : {EntryKind::decode, EntryKind::encode}) {
-    for (const schema::EntryPoint* entry : *header.entry_points()) {
-      *kind = wanted;
-      if (view_of(entry->name()) == name_of(wanted)) return entry;
-    }
-  }
-  return nullptr;
-}
-
-}  // namespace
-
-Status read_operators(const schema::Model& header, Graph* out) {
-  const schema::EntryPoint* entry = find_entry_point(header, &out->entry);
-  if (entry == nullptr) {
-    return Status::error(LINNET_UNSUPPORTED, "has no entry point 'decode' or 'encode'");
-  }
-  Status status = read_interface(*entry, out);
-  if (status.failed()) return status;
-  status = read_entry_point(*entry, out);
-  if (status.failed()) return status;
-  return DataFlow(*out).check();
 }
 
 }  // namespace linnet

@@ -23,6 +23,10 @@ Status read_symbols(const schema::Model& header, Array<Dimension>* out) {
       (*out)[i] = Dimension(Dimension::Kind::logits_rows);
     } else if (name == "C") {
       (*out)[i] = Dimension(Dimension::Kind::context);
+    } else if (name == "B") {
+      (*out)[i] = Dimension(Dimension::Kind::texts);
+    } else if (name == "S") {
+      (*out)[i] = Dimension(Dimension::Kind::source);
     } else {
       return Status::error(LINNET_UNSUPPORTED,
                            "has the dimension '%.*s', which this runtime does not know",
@@ -107,7 +111,9 @@ Status check_state(const Tensor& tensor) {
   if (tensor.type != DataType::f32) return broken(tensor, "is a state, but not f32");
   uint64_t elements = 1;
   for (size_t i = 0; i < tensor.rank; ++i) {
-    if (!tensor.shape[i].is_number() && tensor.shape[i].kind() != Dimension::Kind::context) {
+    const Dimension::Kind kind = tensor.shape[i].kind();
+    if (kind != Dimension::Kind::number && kind != Dimension::Kind::context &&
+        kind != Dimension::Kind::source) {
       return broken(tensor, "is a state whose size depends on the chunk");
     }
     elements *= tensor.shape[i].is_number() ? tensor.shape[i].number() : 1;

@@ -212,13 +212,13 @@ Status FastWeight::prepare(const Bindings& bindings) {
   return Status::ok();
 }
 
-kernels::FastWeightHead FastWeight::head(size_t index, size_t tokens) const {
+kernels::FastWeightHead FastWeight::head(size_t index, TextRows text) const {
   kernels::FastWeightHead head = all_;
   const size_t key_head = index / (attributes_.heads / attributes_.key_heads);
-  const auto move = [](kernels::ConstRows& rows, size_t columns) {
-    if (rows) rows.data += columns;
+  const auto move = [&](kernels::ConstRows& rows, size_t columns) {
+    if (rows) rows.data = rows[text.first] + columns;
   };
-  head.tokens = tokens;
+  head.tokens = text.count;
   move(head.query, key_head * all_.key_dim);
   move(head.key, key_head * all_.key_dim);
   move(head.value, index * all_.value_dim);
@@ -230,32 +230,35 @@ kernels::FastWeightHead FastWeight::head(size_t index, size_t tokens) const {
   if (head.bonus != nullptr) head.bonus += index * all_.key_dim;
   if (read_factors_ != nullptr) head.read_factor = read_factors_ + index * largest_tokens_;
   head.state.data += index * all_.key_dim * all_.value_dim;
-  head.output.data += index * all_.value_dim;
+  head.output.data = head.output[text.first] + index * all_.value_dim;
   return head;
 }
 
-void FastWeight::normalize(size_t tokens) {
+void FastWeight::normalize(TextRows text) {
   for (size_t i = 0; i < attributes_.heads; ++i) {
     kernels::fast_weight_normalizer(
-        head(i, tokens), normalizer_ + i * all_.key_dim, attributes_.normalizer_epsilon,
+        head(i, text), normalizer_ + i * all_.key_dim, attributes_.normalizer_epsilon,
         attributes_.normalizer_query_epsilon, read_factors_ + i * largest_tokens_);
   }
 }
 
-Status FastWeight::run(const Chunk& chunk) {
-  const size_t tokens = chunk.extents.tokens;
+void FastWeight::run_text(TextRows text) {
   std::fill(forgotten_.begin(), forgotten_.end(), 0.0f);
-  if (attributes_.normalize) normalize(tokens);
+  if (attributes_.normalize) normalize(text);
   const size_t block = kernels::fast_weight_block();
   const size_t blocks = (all_.value_dim + block - 1) / block;
-  const size_t work = tokens * attributes_.heads * all_.key_dim * all_.value_dim * 2;
+  const size_t work = text.count * attributes_.heads * all_.key_dim * all_.value_dim * 2;
   parallel_for(threads_, attributes_.heads * blocks, work, [&](size_t first, size_t count) {
     for (size_t i = first; i < first + count; ++i) {
       const size_t column = i % blocks * block;
-      kernels::fast_weight(head(i / blocks, tokens), column,
+      kernels::fast_weight(head(i / blocks, text), column,
                            std::min(block, all_.value_dim - column));
     }
   });
+}
+
+Status FastWeight::run(const Chunk& chunk) {
+  for (const TextRows& text : chunk.texts) run_text(text);
   return Status::ok();
 }
 

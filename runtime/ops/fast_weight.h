@@ -16,8 +16,9 @@ class FastWeight final : public Operation {
   Status run(const Chunk& chunk) override;
 
  private:
-  kernels::FastWeightHead head(size_t index, size_t tokens) const;
-  void normalize(size_t tokens);
+  kernels::FastWeightHead head(size_t index, TextRows text) const;
+  void normalize(TextRows text);
+  void run_text(TextRows text);
 
   FastWeightAttributes attributes_;
   kernels::FastWeightHead all_;    ///< addresses and strides of head 0

@@ -28,6 +28,12 @@ struct Description {
         case Dimension::Kind::context:
           used = put(used, "C");
           break;
+        case Dimension::Kind::texts:
+          used = put(used, "B");
+          break;
+        case Dimension::Kind::source:
+          used = put(used, "S");
+          break;
       }
     }
     put(used, "]");

@@ -13,10 +13,17 @@
 
 namespace linnet {
 
-/// One chunk of the token stream on its way through the operators.
+/// Rows of a chunk that belong to one text.
+struct TextRows {
+  size_t first = 0;
+  size_t count = 0;
+};
+
+/// One chunk of the token stream on its way through the operators, or a batch of texts.
 struct Chunk {
   Extents extents;        ///< what the symbols of shapes stand for now
-  uint64_t position = 0;  ///< tokens that ran before this chunk
+  uint64_t position = 0;  ///< tokens that ran before this chunk; an encoder's texts start at 0
+  std::span<const TextRows> texts;  ///< the rows of each text, in order; a decoder's is one
   /// Set by an operator to say that earlier tokens would now come out differently, so that what
   /// the layers above it remember of them is outdated. Null: nobody asks.
   bool* is_outdated = nullptr;

@@ -41,7 +41,10 @@ Status PositionEmbedding::prepare(const Bindings& bindings) {
 Status PositionEmbedding::run(const Chunk& chunk) {
   const kernels::ConstRows rows = {table_[chunk.position], table_.stride};
   const kernels::ElementwiseStep add = {ElementwiseFunction::add, rows, 1, 0};
-  kernels::elementwise(chunk.extents.tokens, width_, x_, {&add, 1}, y_);
+  for (const TextRows& text : chunk.texts) {
+    kernels::elementwise(text.count, width_, {x_[text.first], x_.stride}, {&add, 1},
+                         {y_[text.first], y_.stride});
+  }
   return Status::ok();
 }
 

@@ -42,8 +42,11 @@ Status Rotary::prepare(const Bindings& bindings) {
 
 Status Rotary::run(const Chunk& chunk) {
   arguments_.tokens = chunk.extents.tokens;
-  kernels::rotary_table(chunk.position, arguments_.tokens, frequencies_, arguments_.pairs, scale_,
-                        cosines_, sines_);
+  for (const TextRows& text : chunk.texts) {
+    const size_t first = text.first * arguments_.pairs;
+    kernels::rotary_table(chunk.position, text.count, frequencies_, arguments_.pairs, scale_,
+                          cosines_ + first, sines_ + first);
+  }
   kernels::rotary(arguments_);
   return Status::ok();
 }

@@ -5,8 +5,8 @@
 
 namespace linnet {
 
-/// Causal softmax attention over a ring of the last tokens, as many as a window or the context has,
-/// query heads in groups.
+/// Softmax attention, query heads in groups: causal over a ring of the last tokens, as many as a
+/// window or the context has; over all of a text; or over a text that was encoded before.
 class SoftmaxAttention final : public Operation {
  public:
   static Status check(const Site& site);
@@ -16,7 +16,8 @@ class SoftmaxAttention final : public Operation {
   Status run(const Chunk& chunk) override;
 
  private:
-  kernels::SoftmaxAttentionHead head(size_t index, const Chunk& chunk) const;
+  kernels::SoftmaxAttentionHead head(size_t index, const Chunk& chunk, TextRows text) const;
+  size_t seen(const Chunk& chunk, TextRows text) const;
 
   size_t key_value_heads_ = 0;
   kernels::SoftmaxAttentionHead all_;  ///< addresses and strides of head 0

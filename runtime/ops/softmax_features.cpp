@@ -80,8 +80,8 @@ void SoftmaxFeatures::run_running(size_t index, const Chunk& chunk) {
 }
 
 /// Whether the maximum grew over that of earlier chunks.
-bool SoftmaxFeatures::run_whole(size_t index, const Chunk& chunk) {
-  kernels::SoftmaxFeaturesHead all_tokens = head(index, 0, chunk.extents.tokens);
+bool SoftmaxFeatures::run_whole(size_t index, const Chunk& chunk, TextRows text) {
+  kernels::SoftmaxFeaturesHead all_tokens = head(index, text.first, text.count);
   bool grew = false;
   if (all_tokens.side == FeatureSide::key) {
     const float own =
@@ -99,8 +99,10 @@ Status SoftmaxFeatures::run(const Chunk& chunk) {
   for (size_t index = 0; index < attributes_.heads; ++index) {
     if (attributes_.running) {
       run_running(index, chunk);
-    } else if (run_whole(index, chunk) && chunk.is_outdated != nullptr) {
-      *chunk.is_outdated = true;
+      continue;
+    }
+    for (const TextRows& text : chunk.texts) {
+      if (run_whole(index, chunk, text) && chunk.is_outdated != nullptr) *chunk.is_outdated = true;
     }
   }
   return Status::ok();

@@ -23,7 +23,7 @@ class SoftmaxFeatures final : public Operation {
  private:
   kernels::SoftmaxFeaturesHead head(size_t index, size_t first, size_t count) const;
   void run_running(size_t index, const Chunk& chunk);
-  bool run_whole(size_t index, const Chunk& chunk);
+  bool run_whole(size_t index, const Chunk& chunk, TextRows text);
 
   SoftmaxFeaturesAttributes attributes_;
   kernels::SoftmaxFeaturesHead all_;  ///< addresses and strides of head 0

@@ -72,7 +72,7 @@ TEST_CASE("papers: an encoder reproduces the reference's logits of every token, 
   for (const std::string folder : encoder_cases) {
     CAPTURE(folder);
     const GoldenModel golden(folder, "f32");
-    CHECK(golden.model().describe().is_encoder);
+    CHECK(golden.model().describe().has_encoder);
     const double scale = largest_magnitude(golden.logits());
     for (const uint32_t threads : {1U, 2U}) {
       CHECK(largest_difference(golden.run(/*chunk=*/64, threads), golden.logits()) <

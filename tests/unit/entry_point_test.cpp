@@ -29,10 +29,15 @@ Weight counting(int32_t rows) {
 struct Fixture {
   Model model;
   GraphBuilder g{model.graph};
-  Value tokens = g.input_tokens();
-  Value x = g.embedding("embedding", tokens, g.weight("table", counting(kWidth)));
+  Value tokens, x;
   test::TempFolder folder;
   linnet::Model opened;
+
+  explicit Fixture(EntryKind kind = EntryKind::decode) {
+    g.begin(kind);
+    tokens = g.input_tokens();
+    x = g.embedding("embedding", tokens, g.weight("table", counting(kWidth)));
+  }
 
   Value norms() { return g.group_sum("norms", x, 1); }
 
@@ -51,6 +56,10 @@ struct Fixture {
   }
 };
 
+struct EncoderFixture : Fixture {
+  EncoderFixture() : Fixture(EntryKind::encode) {}
+};
+
 std::vector<float> run(linnet::Session& session, const std::vector<int32_t>& tokens) {
   std::vector<float> logits(tokens.size() * kWidth);
   const auto result = session.run(tokens, logits.data());
@@ -65,7 +74,7 @@ TEST_CASE_FIXTURE(Fixture, "a position adds its row of the table, from the offse
   g.output(g.last_rows("last", x));
   REQUIRE(open().ok());
   CHECK(opened.describe().positions == 3);
-  CHECK_FALSE(opened.describe().is_encoder);
+  CHECK_FALSE(opened.describe().has_encoder);
   for (const uint32_t chunk : {1U, 2U, 8U}) {
     linnet_session_options options = linnet_session_options_defaults();
     options.chunk = chunk;
@@ -84,11 +93,12 @@ TEST_CASE_FIXTURE(Fixture, "a position adds its row of the table, from the offse
   }
 }
 
-TEST_CASE_FIXTURE(Fixture, "an encoder gives every row, whether or not all logits are asked for") {
+TEST_CASE_FIXTURE(EncoderFixture,
+                  "an encoder gives every row, whether or not all logits are asked for") {
   x = g.position_embedding("positions", x, counting(kRows));
-  g.encoder_output(g.elementwise("doubled", x).multiply(2.0f).end());
+  g.output(g.elementwise("doubled", x).multiply(2.0f).end());
   REQUIRE(open().ok());
-  CHECK(opened.describe().is_encoder);
+  CHECK(opened.describe().has_encoder);
   CHECK(opened.describe().positions == kRows);
   linnet::Session session;
   REQUIRE(session.open(opened).ok());
@@ -103,14 +113,14 @@ TEST_CASE_FIXTURE(Fixture, "an encoder gives every row, whether or not all logit
       session.generate("a", linnet_generate_options{}, [](std::string_view) { return true; }).ok());
 }
 
-TEST_CASE_FIXTURE(Fixture, "an encoder with a state is refused") {
-  g.encoder_output(g.token_shift("shift", x, {"y"}, {constant({kWidth}, {1, 1, 1, 1})}).front());
+TEST_CASE_FIXTURE(EncoderFixture, "an encoder with a state is refused") {
+  g.output(g.token_shift("shift", x, {"y"}, {constant({kWidth}, {1, 1, 1, 1})}).front());
   check_refused("shift: has a state, but an encoder keeps none");
 }
 
-TEST_CASE_FIXTURE(Fixture, "an encoder whose output is not a row per token is refused") {
-  g.encoder_output(g.last_rows("last", x));
-  check_refused("'encode': its output is not f32 [T, vocabulary]");
+TEST_CASE_FIXTURE(EncoderFixture, "an encoder whose output is not a row per token is refused") {
+  g.output(g.last_rows("last", x));
+  check_refused("'encode': its output is not f32 [T, columns] or f32 [B, columns]");
 }
 
 TEST_CASE_FIXTURE(Fixture, "a text that may run again needs positions to bound it") {
@@ -159,6 +169,126 @@ TEST_CASE_FIXTURE(Fixture, "head linear: a matrix that does not divide the colum
       g.weight("three_inputs", constant({3, 2}, values)).tensor;
   g.output(g.last_rows("last", x));
   check_refused("features: has columns that its matrix does not divide");
+}
+
+/// An encoder of two texts: outputs "rows", one per token, and "means", one per text.
+struct BatchFixture : EncoderFixture {
+  BatchFixture() {
+    const Value types = g.input_token_types();
+    const Value kinds = g.embedding("types", types, g.weight("type_table", counting(2)));
+    x = g.position_embedding("positions", x, counting(kRows));
+    x = g.elementwise("sum", x).add(kinds).end();
+    g.output("rows", x);
+    g.output("means", g.pool("pool", x, schema::PoolKind::mean));
+    REQUIRE(open().ok());
+    linnet_session_options options = linnet_session_options_defaults();
+    options.chunk = 8;
+    REQUIRE(session.open(opened, options).ok());
+  }
+
+  linnet_output output(size_t index) const {
+    linnet_output found = {};
+    const auto result = session.output(index, &found);
+    REQUIRE_MESSAGE(result.ok(), result.message());
+    return found;
+  }
+
+  linnet::Session session;
+};
+
+TEST_CASE_FIXTURE(BatchFixture, "a batch leaves out padding and starts each text at position 0") {
+  const std::vector<int32_t> ids = {1, 2, 0, 3, 3, 1};
+  const std::vector<int32_t> types = {0, 1, 0, 0, 0, 1};
+  const std::vector<uint8_t> mask = {1, 1, 0, 1, 0, 1};
+  const std::vector<size_t> lengths = {3, 3};
+  const linnet_texts texts = {ids.data(), types.data(), mask.data(), lengths.data(), 2};
+  REQUIRE(session.encode(texts).ok());
+  const linnet_output rows = output(0);
+  CHECK(std::string(rows.name) == "rows");
+  CHECK_FALSE(rows.per_text);
+  REQUIRE(rows.rows == 4);
+  REQUIRE(rows.columns == kWidth);
+  // 10 (token + position + type) + 3 columns.
+  const float expected[] = {10, 40, 30, 30};
+  for (size_t r = 0; r < 4; ++r) {
+    for (size_t c = 0; c < kWidth; ++c) {
+      CHECK(rows.values[r * kWidth + c] == expected[r] + static_cast<float>(3 * c));
+    }
+  }
+  const linnet_output means = output(1);
+  CHECK(means.per_text);
+  REQUIRE(means.rows == 2);
+  CHECK(means.values[0] == 25);
+  CHECK(means.values[kWidth] == 30);
+}
+
+TEST_CASE_FIXTURE(BatchFixture, "a batch with a wrong token, type or length is refused") {
+  const std::vector<int32_t> ids = {1, 2, 3, 0, 1, 2};
+  std::vector<int32_t> types = {0, 0, 0, 0, 0, 2};
+  std::vector<size_t> lengths = {3, 3};
+  linnet_texts texts = {ids.data(), types.data(), nullptr, lengths.data(), 2};
+  CHECK(std::string(session.encode(texts).message()).find("text 1: token type 2 at index 5") !=
+        std::string::npos);
+  types[5] = 1;
+  lengths = {6, 0};
+  CHECK(std::string(session.encode(texts).message()).find("has positions for 5 tokens, not 6") !=
+        std::string::npos);
+  lengths = {5, 0};
+  CHECK(std::string(session.encode(texts).message()).find("text 1: it has no token") !=
+        std::string::npos);
+  texts.count = 0;
+  CHECK_FALSE(session.encode(texts).ok());
+  linnet_output none = {};
+  CHECK_FALSE(session.output(0, &none).ok());
+  lengths = {3, 3};
+  texts.count = 2;
+  CHECK(session.encode(texts).ok());
+  CHECK_FALSE(session.output(2, &none).ok());
+}
+
+TEST_CASE("a decoder sees the text that was encoded before, and asks for one") {
+  Model model;
+  GraphBuilder g{model.graph};
+  const Value table = g.weight("table", counting(kWidth));
+  g.begin(EntryKind::encode);
+  const Value source = g.embedding("source", g.input_tokens(), table);
+  const Value kept = g.store("kept", source);
+  g.output("encoded", source);
+  g.begin(EntryKind::decode);
+  const Value x = g.embedding("embedding", g.input_tokens(), table);
+  const Value seen = g.softmax_attention(
+      "cross", {.query = x, .key = kept, .value = kept, .head_dim = kWidth, .value_dim = kWidth},
+      {.heads = 1, .key_value_heads = 1, .scale = 0, .mask = schema::AttentionMask::cross});
+  g.output(g.last_rows("last", seen));
+  model.graph.vocabulary = kWidth;
+  const test::TempFolder folder;
+  const std::string path = folder.file("model.linnet");
+  write_model(model, path);
+  linnet::Model opened;
+  REQUIRE(opened.open(path.c_str()).ok());
+  CHECK(opened.describe().has_encoder);
+  CHECK(opened.describe().has_decoder);
+  linnet::Session session;
+  REQUIRE(session.open(opened).ok());
+  std::vector<float> logits(kWidth);
+  const std::vector<int32_t> token = {0};
+  CHECK(std::string(session.run(token, logits.data()).message()).find("linnet_encode") !=
+        std::string::npos);
+  for (const std::vector<int32_t>& text : {std::vector<int32_t>{1, 2, 3}, {3}}) {
+    const size_t length = text.size();
+    REQUIRE(session.encode({text.data(), nullptr, nullptr, &length, 1}).ok());
+    CHECK(session.position() == 0);
+    REQUIRE(session.run(token, logits.data()).ok());
+    // Equal scores: the mean of the source's rows.
+    CHECK(logits[0] == (length == 3 ? 20 : 30));
+  }
+  std::vector<std::byte> saved;
+  REQUIRE(session.save(&saved).ok());
+  linnet::Session other;
+  REQUIRE(other.open(opened).ok());
+  REQUIRE(other.load(saved).ok());
+  REQUIRE(other.run(token, logits.data()).ok());
+  CHECK(logits[0] == 30);
 }
 
 }  // namespace linnet::convert

@@ -72,18 +72,10 @@ TEST_CASE_FIXTURE(Fixture, "shapes that do not fit are refused by name") {
       std::logic_error);
 }
 
-TEST_CASE_FIXTURE(Fixture, "the context is a symbol only of graphs that have a softmax layer") {
-  CHECK(graph.symbols == std::vector<std::string>{"T", "L"});
-  g.softmax_attention("a", {.query = x, .key = x, .value = x, .head_dim = 3, .value_dim = 3},
-                      {.heads = 2, .key_value_heads = 2, .scale = 1});
-  CHECK(graph.symbols == std::vector<std::string>{"T", "L", "C"});
-}
-
-TEST_CASE_FIXTURE(Fixture, "softmax within a window has rings of that size, and needs no context") {
+TEST_CASE_FIXTURE(Fixture, "softmax within a window has rings of that size") {
   const AttentionInputs inputs = {
       .query = x, .key = x, .value = x, .head_dim = 3, .value_dim = 3, .window = 5};
   g.softmax_attention("windowed", inputs, {.heads = 2, .key_value_heads = 2});
-  CHECK(graph.symbols.size() == 2);
   const int32_t ring = graph.decode.operators.back().inputs[3];
   CHECK(graph.tensors[static_cast<size_t>(ring)].shape == Shape{5, 6});
 }

@@ -53,7 +53,7 @@ std::string try_to_run(std::span<const std::byte> bytes) {
   if (!opened.ok()) return opened.message();
   linnet_session_options options = linnet_session_options_defaults();
   options.threads = 1;
-  options.chunk = model.describe().is_encoder ? 8 : 4;
+  options.chunk = model.describe().has_encoder ? 8 : 4;
   options.context = 8;
   linnet_memory memory = {};
   const auto planned = model.session_bytes(options, &memory);

@@ -5,7 +5,7 @@
 namespace linnet::convert {
 
 std::string shape_text(const Shape& shape) {
-  static const char* const kSymbols[] = {"T", "L", "C"};
+  static const char* const kSymbols[] = {"T", "L", "C", "B", "S"};
   std::string text = "[";
   for (int32_t size : shape) {
     if (text.size() > 1) text += ", ";
@@ -21,13 +21,14 @@ class TensorOrder {
   explicit TensorOrder(Graph& graph) : graph_(graph), places_(graph.tensors.size(), -1) {}
 
   void run() {
-    EntryPoint& entry = graph_.decode;
-    use_all(entry.inputs);
-    for (Operator& op : entry.operators) {
-      use_all(op.inputs);
-      use_all(op.outputs);
+    for (EntryPoint* entry : graph_.entry_points()) {
+      use_all(entry->inputs);
+      for (Operator& op : entry->operators) {
+        use_all(op.inputs);
+        use_all(op.outputs);
+      }
+      use_all(entry->outputs);
     }
-    use_all(entry.outputs);
     for (Tensor& tensor : ordered_) {
       tensor.base = tensor.base < 0 ? -1 : places_[static_cast<size_t>(tensor.base)];
       tensor.scales = tensor.scales < 0 ? -1 : places_[static_cast<size_t>(tensor.scales)];
@@ -60,6 +61,22 @@ class TensorOrder {
 };
 
 }  // namespace
+
+std::vector<EntryPoint*> Graph::entry_points() {
+  std::vector<EntryPoint*> found;
+  for (EntryPoint* entry : {&encode, &decode}) {
+    if (!entry->inputs.empty()) found.push_back(entry);
+  }
+  return found;
+}
+
+std::vector<const EntryPoint*> Graph::entry_points() const {
+  std::vector<const EntryPoint*> found;
+  for (const EntryPoint* entry : {&encode, &decode}) {
+    if (!entry->inputs.empty()) found.push_back(entry);
+  }
+  return found;
+}
 
 void order_tensors(Graph& graph) { TensorOrder(graph).run(); }
 

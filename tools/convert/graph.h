@@ -11,11 +11,12 @@
 
 namespace linnet::convert {
 
-/// Symbolic dimensions: symbols[-1 - d] of the graph. The context capacity is there only in a graph
-/// that has a softmax layer.
+/// Symbolic dimensions: symbols[-1 - d] of the graph.
 inline constexpr int32_t kTokens = -1;     ///< "T"
 inline constexpr int32_t kLogitRows = -2;  ///< "L"
 inline constexpr int32_t kContext = -3;    ///< "C"
+inline constexpr int32_t kTexts = -4;      ///< "B"
+inline constexpr int32_t kSource = -5;     ///< "S"
 
 using Shape = std::vector<int32_t>;
 
@@ -86,6 +87,8 @@ struct SoftmaxAttention {
   uint32_t heads = 0;
   uint32_t key_value_heads = 0;
   float scale = 1;
+  schema::AttentionMask mask = schema::AttentionMask::causal;
+  uint32_t window = 0;
 };
 struct FastWeight {
   uint32_t heads = 0;
@@ -129,11 +132,15 @@ struct Dpfp {
   uint32_t heads = 0;
   uint32_t rolls = 0;
 };
+struct Store {};
+struct Pool {
+  schema::PoolKind kind = schema::PoolKind::first;
+};
 
 using Attributes = std::variant<Linear, Embedding, Quantize, LastRows, Norm, Elementwise, GroupSum,
                                 TokenShift, CausalConv, Rotary, SoftmaxAttention, FastWeight, Wkv,
                                 SelectiveScan, GroupedLinear, MixtureOfExperts, StabilizedGates,
-                                PositionEmbedding, HeadLinear, SoftmaxFeatures, Dpfp>;
+                                PositionEmbedding, HeadLinear, SoftmaxFeatures, Dpfp, Store, Pool>;
 
 struct Operator {
   std::string name;
@@ -144,17 +151,24 @@ struct Operator {
 
 struct EntryPoint {
   std::string name;
-  std::vector<int32_t> inputs;
-  std::vector<int32_t> outputs;
-  std::vector<Operator> operators;  ///< in the order of execution
+  std::vector<int32_t> inputs = {};
+  std::vector<int32_t> outputs = {};
+  std::vector<std::string> output_names = {};
+  std::vector<Operator> operators = {};  ///< in the order of execution
 };
+
+enum class EntryKind : uint8_t { encode, decode };
 
 /// A model before it is written.
 struct Graph {
-  std::vector<std::string> symbols = {"T", "L"};
+  std::vector<std::string> symbols = {"T", "L", "C", "B", "S"};
   std::vector<Tensor> tensors;
-  /// The model's only entry point; an encoder's is named "encode".
-  EntryPoint decode = {.name = "decode", .inputs = {}, .outputs = {}, .operators = {}};
+  EntryPoint encode = {.name = "encode"};
+  EntryPoint decode = {.name = "decode"};
+
+  /// Those that the model has, in the order in which they run.
+  std::vector<EntryPoint*> entry_points();
+  std::vector<const EntryPoint*> entry_points() const;
 
   uint32_t vocabulary = 0;
   uint32_t context = 0;  ///< positions the model was trained for; 0: unbounded

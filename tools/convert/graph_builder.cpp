@@ -66,7 +66,7 @@ void GraphBuilder::add_operator(const std::string& name, Attributes attributes,
                                 std::vector<int32_t> inputs, const std::vector<Value>& outputs) {
   Operator op{prefix_ + name, std::move(attributes), std::move(inputs), {}};
   for (Value output : outputs) op.outputs.push_back(output.tensor);
-  graph_.decode.operators.push_back(std::move(op));
+  entry_->operators.push_back(std::move(op));
 }
 
 Value GraphBuilder::add_operator(const std::string& name, Attributes attributes,
@@ -76,14 +76,31 @@ Value GraphBuilder::add_operator(const std::string& name, Attributes attributes,
   return output;
 }
 
-Value GraphBuilder::input_tokens() {
+void GraphBuilder::begin(EntryKind kind) {
+  entry_ = kind == EntryKind::encode ? &graph_.encode : &graph_.decode;
+}
+
+Value GraphBuilder::input(const std::string& name) {
   Tensor tensor;
-  tensor.name = "tokens";
+  tensor.name = name;
   tensor.type = schema::DataType::int32;
   tensor.shape = {kTokens};
-  const Value tokens = add_tensor(std::move(tensor));
-  graph_.decode.inputs.push_back(tokens.tensor);
-  return tokens;
+  const Value made = add_tensor(std::move(tensor));
+  entry_->inputs.push_back(made.tensor);
+  return made;
+}
+
+Value GraphBuilder::input_tokens() { return input("tokens"); }
+
+Value GraphBuilder::input_token_types() {
+  require(entry_ == &graph_.encode && entry_->inputs.size() == 1, "token_types",
+          "the second input of encode");
+  return input("token_types");
+}
+
+void GraphBuilder::output(const std::string& name, Value value) {
+  entry_->outputs.push_back(value.tensor);
+  entry_->output_names.push_back(name);
 }
 
 Value GraphBuilder::view(const std::string& name, Value x, int32_t column, int32_t width) {
@@ -123,9 +140,15 @@ Value GraphBuilder::last_rows(const std::string& name, Value x) {
   return add_operator(name, LastRows{}, {x.tensor}, {kLogitRows, width(x)});
 }
 
-void GraphBuilder::encoder_output(Value value) {
-  graph_.decode.name = "encode";
-  output(value);
+Value GraphBuilder::pool(const std::string& name, Value x, schema::PoolKind kind) {
+  return add_operator(name, Pool{kind}, {x.tensor}, {kTexts, width(x)});
+}
+
+Value GraphBuilder::store(const std::string& name, Value x) {
+  require(entry_ == &graph_.encode, name, "a place in encode");
+  const Value kept = state(name, {kSource, width(x)});
+  add_operator(name + ".store", Store{}, {x.tensor, kept.tensor}, std::vector<Value>{});
+  return kept;
 }
 
 Value GraphBuilder::position_embedding(const std::string& name, Value x, const Weight& table,
@@ -244,13 +267,22 @@ Value GraphBuilder::softmax_attention(const std::string& name, const AttentionIn
   require_width(name + ".query", in.query, int64_t{heads} * in.head_dim);
   require_width(name + ".key", in.key, int64_t{key_value_heads} * in.head_dim);
   require_width(name + ".value", in.value, int64_t{key_value_heads} * in.value_dim);
-  if (in.window == 0 && graph_.symbols.size() < 3) graph_.symbols.emplace_back("C");
-  const int32_t capacity = in.window > 0 ? in.window : kContext;
-  const Value keys = state(name + ".keys", {capacity, width(in.key)});
-  const Value values = state(name + ".values", {capacity, width(in.value)});
-  return add_operator(name, attributes,
-                      {in.query.tensor, in.key.tensor, in.value.tensor, keys.tensor, values.tensor},
-                      {kTokens, heads * in.value_dim});
+  if (in.bias.tensor >= 0) require(shape(in.bias)[0] == heads, name, "a row of bias per head");
+  Value key = in.key;
+  Value value = in.value;
+  Value keys, values;
+  if (attributes.mask == schema::AttentionMask::cross) {
+    keys = std::exchange(key, {});
+    values = std::exchange(value, {});
+  } else if (attributes.mask == schema::AttentionMask::causal) {
+    const int32_t capacity = in.window > 0 ? in.window : kContext;
+    keys = state(name + ".keys", {capacity, width(key)});
+    values = state(name + ".values", {capacity, width(value)});
+  }
+  std::vector<int32_t> inputs = {in.query.tensor, key.tensor, value.tensor, keys.tensor,
+                                 values.tensor};
+  if (in.bias.tensor >= 0) inputs.push_back(in.bias.tensor);
+  return add_operator(name, attributes, std::move(inputs), {kTokens, heads * in.value_dim});
 }
 
 namespace {

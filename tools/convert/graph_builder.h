@@ -45,10 +45,13 @@ struct KeyFeatures {
   Value decay;  ///< of all that was written before; running only
 };
 
+/// With the mask cross, key and value are states that `store` has made.
 struct AttentionInputs {
   Value query, key, value;
   int32_t head_dim = 0, value_dim = 0;
-  int32_t window = 0;  ///< tokens that each token sees, itself included; 0: the session's context
+  /// Causal: tokens that each token sees, itself included; 0: the session's context.
+  int32_t window = 0;
+  Value bias = {};  ///< [heads, 2 r + 1], by distance
 };
 
 /// Names as in the schema; absent ones count as 1, an absent skip as 0.
@@ -119,7 +122,7 @@ class ElementwiseChain {
 /// checked against the checkpoint before and the rest is the family file's fault.
 class GraphBuilder {
  public:
-  explicit GraphBuilder(Graph& graph) : graph_(graph) {}
+  explicit GraphBuilder(Graph& graph) : graph_(graph), entry_(&graph.decode) {}
 
   /// Puts "prefix." before names until it goes out of scope.
   class Scope {
@@ -135,10 +138,14 @@ class GraphBuilder {
   };
   [[nodiscard]] Scope scope(const std::string& prefix) { return {*this, prefix}; }
 
+  /// From here on inputs, operators and outputs belong to this entry point; at first, to decode.
+  void begin(EntryKind kind);
+
   Value input_tokens();
-  void output(Value value) { graph_.decode.outputs.push_back(value.tensor); }
-  /// Makes the model an encoder: it reads a text as a whole and puts out a row for every token.
-  void encoder_output(Value value);
+  /// Of encode alone: a number per token, such as 1 for the second text of a pair.
+  Value input_token_types();
+  void output(const std::string& name, Value value);
+  void output(Value logits) { output("logits", logits); }
 
   /// A weight as a value that several operators may share.
   Value weight(const std::string& name, const Weight& weight, WeightRole role = WeightRole::vector);
@@ -151,6 +158,10 @@ class GraphBuilder {
   Value linear(const std::string& name, Value x, const Weight& matrix,
                const LinearOptions& options = {});
   Value last_rows(const std::string& name, Value x);
+  /// One row per text of an encoder's batch.
+  Value pool(const std::string& name, Value x, schema::PoolKind kind);
+  /// Keeps an encoder's rows for the decoder, in a state that it makes and returns.
+  Value store(const std::string& name, Value x);
 
   /// x plus the row of `table` for each token's position, which is that of the row + `offset`.
   Value position_embedding(const std::string& name, Value x, const Weight& table,
@@ -215,11 +226,13 @@ class GraphBuilder {
                      Shape output_shape);
   void add_operator(const std::string& name, Attributes attributes, std::vector<int32_t> inputs,
                     const std::vector<Value>& outputs);
+  Value input(const std::string& name);
   void require(bool condition, const std::string& name, const std::string& why) const;
   void require_width(const std::string& name, Value x, int64_t expected) const;
   void require_operand(const std::string& name, Value x, Value operand) const;
 
   Graph& graph_;
+  EntryPoint* entry_;
   std::string prefix_;
 };
 

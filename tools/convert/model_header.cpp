@@ -66,7 +66,9 @@ struct AttributesWriter {
     return schema::CreateRotary(out, a.heads, a.dimensions, a.style, a.scale).Union();
   }
   Offset<void> operator()(const SoftmaxAttention& a) {
-    return schema::CreateSoftmaxAttention(out, a.heads, a.key_value_heads, a.scale).Union();
+    return schema::CreateSoftmaxAttention(out, a.heads, a.key_value_heads, a.scale, a.mask,
+                                          a.window)
+        .Union();
   }
   Offset<void> operator()(const FastWeight& a) {
     return schema::CreateFastWeight(out, a.heads, a.key_heads, a.decay, a.rule,
@@ -99,6 +101,8 @@ struct AttributesWriter {
   Offset<void> operator()(const Dpfp& a) {
     return schema::CreateDpfp(out, a.heads, a.rolls).Union();
   }
+  Offset<void> operator()(const Store&) { return schema::CreateStore(out).Union(); }
+  Offset<void> operator()(const Pool& a) { return schema::CreatePool(out, a.kind).Union(); }
 };
 
 /// The union's tag for each alternative of the variant, in its order.
@@ -122,7 +126,9 @@ constexpr schema::Attributes kTags[] = {schema::Attributes::Linear,
                                         schema::Attributes::PositionEmbedding,
                                         schema::Attributes::HeadLinear,
                                         schema::Attributes::SoftmaxFeatures,
-                                        schema::Attributes::Dpfp};
+                                        schema::Attributes::Dpfp,
+                                        schema::Attributes::Store,
+                                        schema::Attributes::Pool};
 static_assert(std::size(kTags) == std::variant_size_v<Attributes>);
 
 Offset<schema::Tensor> write_tensor(FlatBufferBuilder& out, const Tensor& tensor,
@@ -142,8 +148,10 @@ Offset<schema::Operator> write_operator(FlatBufferBuilder& out, const Operator& 
 Offset<schema::EntryPoint> write_entry_point(FlatBufferBuilder& out, const EntryPoint& entry) {
   std::vector<Offset<schema::Operator>> operators;
   for (const Operator& op : entry.operators) operators.push_back(write_operator(out, op));
+  std::vector<Offset<flatbuffers::String>> names;
+  for (const std::string& name : entry.output_names) names.push_back(out.CreateString(name));
   return schema::CreateEntryPointDirect(out, entry.name.c_str(), &entry.inputs, &entry.outputs,
-                                        &operators);
+                                        &operators, &names);
 }
 
 Offset<schema::Tokenizer> write_tokenizer(FlatBufferBuilder& out, const TokenizerTables& tables,
@@ -202,8 +210,10 @@ std::vector<uint8_t> make_header(const Model& model, const Layout& layout) {
   for (size_t i = 0; i < model.graph.tensors.size(); ++i) {
     tensors.push_back(write_tensor(out, model.graph.tensors[i], layout.tensors[i]));
   }
-  const std::vector<Offset<schema::EntryPoint>> entry_points = {
-      write_entry_point(out, model.graph.decode)};
+  std::vector<Offset<schema::EntryPoint>> entry_points;
+  for (const EntryPoint* entry : model.graph.entry_points()) {
+    entry_points.push_back(write_entry_point(out, *entry));
+  }
   Offset<schema::Tokenizer> tokenizer;
   if (model.tokenizer) tokenizer = write_tokenizer(out, *model.tokenizer, layout);
   const GenerationDefaults& defaults = model.generation;

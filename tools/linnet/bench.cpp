@@ -47,7 +47,7 @@ class Bench {
     model_ = open_model(options.model);
     figures_.load_seconds = since_open.seconds();
     const linnet_model_info info = model_.describe();
-    is_encoder_ = info.is_encoder;
+    is_encoder_ = !info.has_decoder;
     if (is_encoder_) make_chunk_hold(options.longest_prompt());
     logits_.resize(info.vocabulary);
     session_ = open_session(model_, figures_.session);

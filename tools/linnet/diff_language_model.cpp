@@ -44,7 +44,7 @@ TextComparison compare_text(const Model& model, ReferenceFile& reference, const 
   result.scale = largest_magnitude(expected);
   const std::array<size_t, way_count> chunks = {1, chunk, tokens.size()};
   std::array<std::vector<float>, way_count> found;
-  if (model.describe().is_encoder) result.first_way = all_at_once;
+  if (model.describe().has_encoder) result.first_way = all_at_once;
   for (size_t way = result.first_way; way < way_count; ++way) {
     found[way] = run_text(model, tokens, chunks[way], threads);
     result.difference[way] = largest_difference(found[way], expected);
@@ -166,7 +166,7 @@ LanguageModelComparison compare_language_model(const Model& model, ReferenceFile
     result.texts.push_back(
         compare_text(model, reference, "text_ids", "text_logits", chunk, threads));
   }
-  if (reference.has("greedy_ids") && !model.describe().is_encoder)
+  if (reference.has("greedy_ids") && !model.describe().has_encoder)
     compare_greedy(model, reference, threads, &result);
   return result;
 }

@@ -91,7 +91,11 @@ std::string attributes_text(const schema::Operator& step) {
     }
     case schema::Attributes::SoftmaxAttention: {
       const auto* attention = step.attributes_as_SoftmaxAttention();
-      return text(" %u heads, %u of keys", attention->heads(), attention->key_value_heads());
+      const std::string window =
+          attention->window() > 0 ? text(", at most %u away", attention->window()) : "";
+      return text(" %s, %u heads, %u of keys", schema::EnumNameAttentionMask(attention->mask()),
+                  attention->heads(), attention->key_value_heads()) +
+             window;
     }
     case schema::Attributes::FastWeight:
       return fast_weight_text(*step.attributes_as_FastWeight());
@@ -116,6 +120,8 @@ std::string attributes_text(const schema::Operator& step) {
       const auto* dpfp = step.attributes_as_Dpfp();
       return text(" %u heads, %u rolls", dpfp->heads(), dpfp->rolls());
     }
+    case schema::Attributes::Pool:
+      return std::string(" ") + schema::EnumNamePoolKind(step.attributes_as_Pool()->kind());
     default:
       return "";
   }

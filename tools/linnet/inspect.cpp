@@ -54,7 +54,7 @@ void print_metadata(const Options& options, const Inspection& found) {
     std::printf("  %-5s weights %" PRIu64 " tensors, %s\n", type.c_str(), count.tensors,
                 format_bytes(count.bytes).c_str());
   }
-  std::printf("  runs          %s\n", found.info.is_encoder
+  std::printf("  runs          %s\n", !found.info.has_decoder
                                           ? "a whole text at once, which leaves no state"
                                           : "token after token, with a state");
   std::printf("  vocabulary    %u tokens\n", found.info.vocabulary);
@@ -197,7 +197,7 @@ void print_json(const Options& options, const Inspection& found) {
                  {"context", found.info.context},
                  {"has_context_limit", found.info.has_context_limit},
                  {"positions", found.info.positions},
-                 {"is_encoder", found.info.is_encoder}};
+                 {"is_encoder", !found.info.has_decoder}};
   const auto* tokenizer = header.tokenizer();
   report["tokenizer"] = tokenizer == nullptr
                             ? Json()

@@ -45,7 +45,7 @@ MemoryRegions measure_memory(const std::string& path, const linnet_session_optio
   const CountedPages block(regions.planned.total_bytes);
   Session session = open_session(*model, options, block.data());
   // An encoder has logits for every token, and computes them whether they are wanted or not.
-  require(session.run(tokens, info.is_encoder ? nullptr : logits.data()));
+  require(session.run(tokens, info.has_decoder ? logits.data() : nullptr));
   regions.session = block.bytes_in_use();
   const auto after = private_bytes();
   if (before && after && regions.packed && regions.session) {

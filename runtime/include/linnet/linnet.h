@@ -96,14 +96,17 @@ typedef struct linnet_model_info {
   const char* source;
   const char* license;
   const char* weights; /* "f32", "int8" */
-  uint32_t vocabulary; /* logits per token */
+  uint32_t vocabulary; /* logits per token; of an encoder alone, columns of its first output */
   uint32_t context;    /* positions the model was trained for; 0: unbounded */
   bool has_tokenizer;
-  bool has_context_limit; /* true if softmax layers see only the last `context` tokens */
-  bool is_encoder;        /* reads a text as a whole and has logits for every token of it */
-  uint32_t positions;     /* a text may have this many tokens and no more; 0: any number */
-  uint64_t file_bytes;    /* mapped, shared between processes */
-  uint64_t packed_bytes;  /* private to this process: matrices laid out for this machine */
+  bool has_context_limit;    /* true if softmax layers see only the last `context` tokens */
+  bool has_decoder;          /* linnet_run streams tokens and gives logits */
+  bool has_encoder;          /* linnet_encode reads whole texts */
+  uint32_t positions;        /* a text may have this many tokens and no more; 0: any number */
+  uint32_t source_positions; /* the same of a text to encode */
+  uint32_t encoder_outputs;  /* what linnet_session_output can be asked for */
+  uint64_t file_bytes;       /* mapped, shared between processes */
+  uint64_t packed_bytes;     /* private to this process: matrices laid out for this machine */
 } linnet_model_info;
 
 LINNET_API void linnet_model_describe(const linnet_model* model, linnet_model_info* out);
@@ -112,10 +115,11 @@ LINNET_API void linnet_model_describe(const linnet_model* model, linnet_model_in
 
 typedef struct linnet_session_options {
   uint32_t threads; /* 0: one per core, at most 8 */
-  uint32_t chunk;   /* most tokens that run at once; 0: 256 */
+  uint32_t chunk;   /* most tokens that run at once, a whole batch of an encoder's; 0: 256, or the
+                       positions of an encoder, at most 512 */
   uint32_t context; /* capacity of softmax layers' KV rings in tokens; 0: 2048 */
   bool all_logits;  /* linnet_run gives logits for every token, not for the last alone; always so
-                       for an encoder */
+                       for an encoder alone */
 } linnet_session_options;
 
 LINNET_API linnet_session_options linnet_session_options_defaults(void);
@@ -144,12 +148,44 @@ LINNET_API void linnet_session_close(linnet_session* session);
 /* Runs `count` tokens in chunks. `logits`, if not NULL, receives [vocabulary] floats for the last
  * token or, with all_logits, [count, vocabulary]; there must be a token then. With NULL the
  * vocabulary head is not computed.
- * An encoder takes one whole text per call, of at most `chunk` tokens, and remembers nothing of it.
+ * A model that has an encoder alone takes one whole text per call, of at most `chunk` tokens, and
+ * remembers nothing of it: linnet_encode of one text. An encoder-decoder needs linnet_encode first.
  * Some models (Performer's softmax kernel) read all earlier tokens differently when a token sets a
  * new maximum: the session then runs its text again, and has a chunk of all positions for that.
  * A token outside the vocabulary is refused before anything runs. */
 LINNET_API linnet_status linnet_run(linnet_session* session, const int32_t* tokens, size_t count,
                                     float* logits, linnet_message* why);
+
+/* A batch of texts, one behind another. */
+typedef struct linnet_texts {
+  const int32_t* tokens;
+  const int32_t* token_types; /* one per token, such as 1 for the second text of a pair; NULL: 0 */
+  const uint8_t* mask;        /* one per token, 0 where it is padding; NULL: none is */
+  const size_t* lengths;      /* tokens of each text, padding included */
+  size_t count;               /* texts, at least one */
+} linnet_texts;
+
+/* Runs an encoder over a batch of texts. Padding does not run: a token whose mask is 0 is left out,
+ * as if its text did not have it. What is left needs a chunk that holds all of it, and at least one
+ * token per text. In an encoder-decoder the batch is one text, the source: it empties the state,
+ * and linnet_run then decodes from position 0 with the source in sight. A token or token type that
+ * the model does not have is refused before anything runs. */
+LINNET_API linnet_status linnet_encode(linnet_session* session, const linnet_texts* texts,
+                                       linnet_message* why);
+
+/* What an encoder made of the last batch: [rows, columns] floats, which belong to the session and
+ * stay until it runs again. */
+typedef struct linnet_output {
+  const char* name; /* such as "logits", "last_hidden_state", "sentence_embedding" */
+  const float* values;
+  size_t rows; /* one per token that was not padding, text after text, or one per text */
+  size_t columns;
+  bool per_text;
+} linnet_output;
+
+/* Output number `index` of the linnet_encode that ran last. */
+LINNET_API linnet_status linnet_session_output(const linnet_session* session, size_t index,
+                                               linnet_output* out, linnet_message* why);
 
 /* Opens another session at the same point of the same stream, with the same options, which then
  * goes its own way. `memory` as for linnet_session_open. */

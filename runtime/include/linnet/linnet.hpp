@@ -153,6 +153,20 @@ class Session {
     return result;
   }
 
+  /// Runs an encoder over a batch of texts.
+  Result encode(const linnet_texts& texts) {
+    Result result;
+    result.status = linnet_encode(get(), &texts, &result.why);
+    return result;
+  }
+
+  /// What the encoder made of it; the values stay until the session runs again.
+  Result output(size_t index, linnet_output* out) const {
+    Result result;
+    result.status = linnet_session_output(get(), index, out, &result.why);
+    return result;
+  }
+
   /// Streams the text that follows `prompt` to `receive`, a bool(std::string_view) that says
   /// whether to go on.
   template <typename Receive>

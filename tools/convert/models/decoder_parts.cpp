@@ -70,7 +70,7 @@ int32_t read_conv_kernel(const Config& config, const std::string& key, int32_t f
 std::vector<std::string> read_layer_types(const Config& config, const std::string& key,
                                           int32_t layers, const std::vector<std::string>& known,
                                           const std::vector<std::string>& fallback) {
-  const std::vector<std::string> types = config.has(key) ? config.texts(key) : fallback;
+  std::vector<std::string> types = config.has(key) ? config.texts(key) : fallback;
   std::string listed;
   for (const std::string& name : known) listed += (listed.empty() ? "'" : ", '") + name + "'";
   const auto is_known = [&](const std::string& type) {

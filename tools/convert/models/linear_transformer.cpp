@@ -51,6 +51,7 @@ class LinearTransformer {
   }
 
   void build() {
+    if (encodes_) g_.begin(EntryKind::encode);
     const Value tokens = g_.input_tokens();
     const Value table = g_.weight("embedding.table",
                                   weights_("embedding.weight", {sizes_.vocabulary, sizes_.width}),
@@ -65,7 +66,7 @@ class LinearTransformer {
     const Value logits =
         g_.linear("logits", x, weights_("head.weight", table_shape()),
                   {.bias = optional("head.bias", sizes_.vocabulary), .role = WeightRole::head});
-    encodes_ ? g_.encoder_output(logits) : g_.output(logits);
+    g_.output(logits);
     weights_.require_all_used([](const std::string&) { return false; });
     graph_.vocabulary = static_cast<uint32_t>(sizes_.vocabulary);
   }

@@ -102,6 +102,7 @@ class Performer {
   }
 
   void build() {
+    if (!options_.causal) g_.begin(EntryKind::encode);
     const Shape table_shape = {options_.vocabulary, options_.width};
     const Value tokens = g_.input_tokens();
     const Value table = g_.weight("embedding.table", weights_("token_emb.weight", table_shape),
@@ -120,7 +121,7 @@ class Performer {
                              : g_.linear("logits", x, weights_("to_out.weight", table_shape),
                                          {.bias = weights_("to_out.bias", {options_.vocabulary}),
                                           .role = WeightRole::head});
-    options_.causal ? g_.output(logits) : g_.encoder_output(logits);
+    g_.output(logits);
     weights_.require_all_used([](const std::string& name) {
       return name.starts_with("performer.net.") || name == "layer_pos_emb.emb" ||
              name == "performer.proj_updater.calls_since_last_redraw";

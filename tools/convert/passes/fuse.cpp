@@ -41,7 +41,8 @@ RowProducer stacked(std::vector<Part> parts, uint64_t width) {
 
 class Fuser {
  public:
-  explicit Fuser(Graph& graph) : graph_(graph), operators_(graph.decode.operators) {}
+  Fuser(Graph& graph, EntryPoint& entry)
+      : graph_(graph), operators_(entry.operators), results_(entry.outputs) {}
 
   void run() {
     count_readers();
@@ -68,8 +69,7 @@ class Fuser {
   bool is_fusible(const Operator& op) {
     const auto* linear = std::get_if<Linear>(&op.attributes);
     if (linear == nullptr || linear->activation != schema::Activation::none) return false;
-    const std::vector<int32_t>& results = graph_.decode.outputs;
-    const bool is_result = std::ranges::find(results, op.outputs[0]) != results.end();
+    const bool is_result = std::ranges::find(results_, op.outputs[0]) != results_.end();
     return !is_result && readers_[op.inputs[1]] == 1 && tensor(op.outputs[0]).base < 0;
   }
 
@@ -154,11 +154,14 @@ class Fuser {
 
   Graph& graph_;
   std::vector<Operator>& operators_;
+  const std::vector<int32_t>& results_;
   std::map<int32_t, size_t> readers_;  // by tensor
 };
 
 }  // namespace
 
-void fuse_projections(Graph& graph) { Fuser(graph).run(); }
+void fuse_projections(Graph& graph) {
+  for (EntryPoint* entry : graph.entry_points()) Fuser(graph, *entry).run();
+}
 
 }  // namespace linnet::convert

@@ -90,15 +90,16 @@ int32_t add_scales(Graph& graph, const Tensor& weight) {
 class ActivationQuantizer {
  public:
   /// `rows` is what the inputs become.
-  ActivationQuantizer(Graph& graph, DataType rows) : graph_(graph), rows_(rows) {}
+  ActivationQuantizer(Graph& graph, EntryPoint& entry, DataType rows)
+      : graph_(graph), operators_(entry.operators), rows_(rows) {}
 
   void run() {
-    std::vector<Operator> before = std::exchange(graph_.decode.operators, {});
+    std::vector<Operator> before = std::exchange(operators_, {});
     for (Operator& op : before) {
       if (multiplies(op) && takes_int8(op.inputs[1])) {
         op.inputs[0] = quantized(op.inputs[0], rows_for(op));
       }
-      graph_.decode.operators.push_back(std::move(op));
+      operators_.push_back(std::move(op));
     }
   }
 
@@ -130,11 +131,12 @@ class ActivationQuantizer {
     Operator op{tensor.name, Quantize{}, {input}, {static_cast<int32_t>(graph_.tensors.size())}};
     entry->second = op.outputs[0];
     graph_.tensors.push_back(std::move(tensor));
-    graph_.decode.operators.push_back(std::move(op));
+    operators_.push_back(std::move(op));
     return entry->second;
   }
 
   Graph& graph_;
+  std::vector<Operator>& operators_;
   const DataType rows_;
   std::map<std::pair<int32_t, DataType>, int32_t> made_;  // an input's quantised forms
 };
@@ -185,7 +187,9 @@ void quantize_weights(Graph& graph, WeightFormat format) {
     const int32_t scales = add_scales(graph, weight);
     graph.tensors[i].scales = scales;  // `weight` has moved
   }
-  ActivationQuantizer(graph, rows_of(format)).run();
+  for (EntryPoint* entry : graph.entry_points()) {
+    ActivationQuantizer(graph, *entry, rows_of(format)).run();
+  }
 }
 
 }  // namespace linnet::convert
