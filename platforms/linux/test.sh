@@ -28,22 +28,23 @@ done
 
 jobs=$(nproc)
 results=()
-failed=false
+failed_logs=()
+mkdir -p build
 
 # check NAME COMMAND...: runs a command, and remembers for the summary how it went.
 check() {
   local name=$1 start=$SECONDS outcome=passed
   shift
   printf '\n== %s\n' "$name"
+  local log="build/check-${name//[^[:alnum:]]/-}.log"
   # A function called in a condition ignores "set -e", so each runs in a shell of its own.
-  (set -e; "$@") & wait $! || outcome=FAILED
-  [[ $outcome == passed ]] || failed=true
+  (set -e; "$@") > >(tee "$log") 2>&1 & wait $! || outcome=FAILED
+  [[ $outcome == passed ]] || failed_logs+=("$log")
   results+=("$(printf '%-28s %s in %d s' "$name" "$outcome" $((SECONDS - start)))")
 }
 
 # build_and_test PRESET
 build_and_test() {
-  mkdir -p build
   cmake --preset "$1" >"build/$1.log" 2>&1 || { cat "build/$1.log"; return 1; }
   cmake --build --preset "$1"
   ctest --preset "$1" --parallel "$jobs"
@@ -74,8 +75,11 @@ check_scripts() {
 check_tidy() {
   has_clang_tool clang-tidy || return 0
   # Warnings that only GCC knows would be errors of Clang's.
+  # It names every file and counts the warnings that it keeps to itself: only findings are shown.
   run-clang-tidy -quiet -p build/release -j "$jobs" -extra-arg=-Wno-unknown-warning-option \
-    "^$PWD/(runtime|tools|tests|platforms)/"
+    "^$PWD/(runtime|tools|tests|platforms)/" >build/clang-tidy.log 2>&1 && return
+  grep -vE '^clang-tidy|warnings? generated\.$' build/clang-tidy.log
+  return 1
 }
 
 options=()
@@ -94,6 +98,11 @@ if [[ $arch != arm64 ]]; then
 fi
 [[ $arch == x86 ]] || check 'tests on 64-bit Arm' build_and_test arm64
 
+# What failed is said again at the end, where people look.
+for log in "${failed_logs[@]}"; do
+  printf '\n== The last lines of %s\n' "$log"
+  tail -n 40 "$log"
+done
 printf '\n== Summary\n'
 printf '%s\n' "${results[@]}"
-[[ $failed == false ]]
+[[ ${#failed_logs[@]} == 0 ]]
