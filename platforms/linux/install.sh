@@ -10,7 +10,7 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 
 cache=${LINNET_SOURCE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/linnet/sources}
-packages=(g++ cmake ninja-build ccache git python3 xz-utils ca-certificates)
+packages=(g++ cmake ninja-build ccache git pkgconf python3 xz-utils ca-certificates)
 for option in "$@"; do
   case $option in
     --checks) packages+=(clang-format clang-tidy shellcheck) ;;

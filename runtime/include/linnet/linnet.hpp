@@ -177,8 +177,9 @@ class Session {
       return static_cast<bool>((*static_cast<Callable*>(context))(std::string_view(text, size)));
     };
     Result result;
-    result.status = linnet_generate(get(), prompt.data(), prompt.size(), &options, forward,
-                                    std::addressof(receive), out, &result.why);
+    result.status =
+        linnet_generate(get(), prompt.data(), prompt.size(), &options, forward,
+                        const_cast<void*>(static_cast<const void*>(&receive)), out, &result.why);
     return result;
   }
 
