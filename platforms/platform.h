@@ -49,4 +49,7 @@ size_t page_bytes();
 /// Processors this process may run on, at least 1.
 unsigned processor_count();
 
+/// Those of them that are fast, where a machine has slow ones beside them: at least 1.
+unsigned fast_processor_count();
+
 }  // namespace linnet::platform

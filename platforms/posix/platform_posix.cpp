@@ -3,8 +3,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cinttypes>
+#include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <utility>
 
@@ -96,6 +99,48 @@ void release_pages(void* pages, size_t bytes) {
 }
 
 size_t page_bytes() { return static_cast<size_t>(sysconf(_SC_PAGESIZE)); }
+
+#if defined(__linux__)
+namespace {
+
+/// How much work a processor does, by what the kernel says of it: a capacity relative to the
+/// largest (Arm), or its highest frequency. 0: it says nothing.
+unsigned long speed_of(int processor) {
+  for (const char* file : {"cpu_capacity", "cpufreq/cpuinfo_max_freq"}) {
+    char path[96];
+    std::snprintf(path, sizeof path, "/sys/devices/system/cpu/cpu%d/%s", processor, file);
+    const int descriptor = ::open(path, O_RDONLY | O_CLOEXEC);
+    if (descriptor < 0) continue;
+    char text[32] = {};
+    const ssize_t bytes = read(descriptor, text, sizeof text - 1);
+    close(descriptor);
+    if (bytes > 0) return std::strtoul(text, nullptr, 10);
+  }
+  return 0;
+}
+
+}  // namespace
+
+unsigned fast_processor_count() {
+  cpu_set_t allowed;
+  if (sched_getaffinity(0, sizeof allowed, &allowed) != 0) return processor_count();
+  unsigned long speeds[CPU_SETSIZE] = {};
+  unsigned long fastest = 0;
+  for (int i = 0; i < CPU_SETSIZE; ++i) {
+    if (CPU_ISSET(i, &allowed)) speeds[i] = speed_of(i);
+    fastest = std::max(fastest, speeds[i]);
+  }
+  // Waiting for a core of less than half the speed costs more than its help is worth. Where nothing
+  // is said, all are alike.
+  unsigned count = 0;
+  for (int i = 0; i < CPU_SETSIZE; ++i) {
+    if (CPU_ISSET(i, &allowed) && 2 * speeds[i] >= fastest) ++count;
+  }
+  return std::max(count, 1U);
+}
+#else
+unsigned fast_processor_count() { return processor_count(); }
+#endif
 
 unsigned processor_count() {
 #if defined(__linux__)

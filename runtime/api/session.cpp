@@ -93,6 +93,8 @@ linnet_status linnet_session_output(const linnet_session* session, size_t index,
   return linnet::report(session->session->output(index, out), why);
 }
 
+void linnet_session_cancel(linnet_session* session) { session->session->cancel(); }
+
 void linnet_session_on_progress(linnet_session* session, linnet_run_progress progress,
                                 void* context) {
   session->session->on_progress(progress, context);

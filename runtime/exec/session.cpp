@@ -234,11 +234,19 @@ Status Session::run_chunk(std::span<const int32_t> tokens, size_t logits_rows, b
 
 Status Session::run_operators(const EntryPoint& entry, const Chunk& chunk) {
   for (size_t i = entry.first_operator; i < entry.end_operator; ++i) {
+    if (is_cancelled_.load(std::memory_order_relaxed)) return stop();
     const Status status =
         operator_callback_ == nullptr ? operations_[i]->run(chunk) : run_timed(i, chunk);
     if (status.failed()) return name_operator(status, model_.graph().operators[i]);
   }
   return Status::ok();
+}
+
+/// Some operators have seen the chunk and some have not: nothing can go on from there.
+Status Session::stop() {
+  is_cancelled_.store(false, std::memory_order_relaxed);
+  reset();
+  return Status::error(LINNET_CANCELLED, "cancelled; the state is empty");
 }
 
 Status Session::run_timed(size_t index, const Chunk& chunk) {

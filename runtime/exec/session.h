@@ -2,6 +2,7 @@
 
 #include <linnet/linnet.h>
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -46,6 +47,10 @@ class Session {
   Status check_saved(std::span<const std::byte> state, uint64_t position) const;
 
   void reset();
+
+  /// Makes the run of this session, or the next one, stop before its next operator and empty the
+  /// state. From any thread.
+  void cancel() { is_cancelled_.store(true, std::memory_order_relaxed); }
   void on_progress(linnet_run_progress progress, void* context);
   void on_operator(linnet_operator_callback callback, void* context);
 
@@ -80,6 +85,7 @@ class Session {
   Status run_chunk(std::span<const int32_t> tokens, size_t logits_rows,
                    bool* is_outdated = nullptr);
   Status run_operators(const EntryPoint& entry, const Chunk& chunk);
+  Status stop();
   Status run_timed(size_t index, const Chunk& chunk);
   void copy_logits(size_t rows, float* logits, size_t first) const;
   Status report_progress(size_t done, size_t total) const;
@@ -101,6 +107,7 @@ class Session {
   Extents encoded_;               // of the last encode, if its outputs are still there
   uint64_t position_ = 0;
   size_t source_tokens_ = 0;
+  std::atomic<bool> is_cancelled_ = false;
   linnet_run_progress progress_ = nullptr;
   void* progress_context_ = nullptr;
   linnet_operator_callback operator_callback_ = nullptr;

@@ -167,7 +167,7 @@ Status complete_options(const Graph& graph, const linnet_session_options* given,
         largest_chunk, largest_context);
   }
   if (out->threads == 0)
-    out->threads = std::min<uint32_t>(platform::processor_count(), most_default_threads);
+    out->threads = std::min<uint32_t>(platform::fast_processor_count(), most_default_threads);
   if (out->chunk == 0) out->chunk = default_chunk_for(graph);
   if (out->context == 0) out->context = default_context;
   if (!has_context_ring(graph)) out->context = 0;

@@ -273,3 +273,29 @@ TEST_CASE("options beyond the limits and misaligned memory are refused with a me
   CHECK(result.status == LINNET_INVALID_ARGUMENT);
   CHECK(std::string(result.message()).find("64-byte") != std::string::npos);
 }
+
+TEST_CASE("a run cancelled from elsewhere stops before its next operator, with an empty state") {
+  Session session;
+  REQUIRE(session.open(golden().model(), options_with(8)).ok());
+  const std::vector<float> fresh = last_logits(session, golden().tokens());
+
+  struct Seen {
+    Session* session;
+    size_t operators = 0;
+  } seen = {&session};
+  const linnet_operator_callback cancel_third = [](const linnet_operator_run*, void* context) {
+    auto& found = *static_cast<Seen*>(context);
+    if (++found.operators == 3) found.session->cancel();
+  };
+  session.on_operator(cancel_third, &seen);
+  CHECK(session.run(golden().tokens()).status == LINNET_CANCELLED);
+  CHECK(seen.operators == 3);
+  CHECK(session.position() == 0);
+
+  session.on_operator(nullptr, nullptr);
+  CHECK(last_logits(session, golden().tokens()) == fresh);
+
+  session.cancel();
+  CHECK(session.run(golden().tokens()).status == LINNET_CANCELLED);
+  CHECK(last_logits(session, golden().tokens()) == fresh);
+}

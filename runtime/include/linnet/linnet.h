@@ -13,7 +13,7 @@
  * later keep their meaning.
  *
  * Threads: a model is immutable and may be used by any number of threads and sessions. A session
- * belongs to one thread at a time. There is no other shared state.
+ * belongs to one thread at a time, but for linnet_session_cancel. There is no other shared state.
  */
 #ifndef LINNET_LINNET_H
 #define LINNET_LINNET_H
@@ -114,7 +114,7 @@ LINNET_API void linnet_model_describe(const linnet_model* model, linnet_model_in
 /* ---- Sessions -------------------------------------------------------------------------------- */
 
 typedef struct linnet_session_options {
-  uint32_t threads; /* 0: one per core, at most 8 */
+  uint32_t threads; /* 0: one per fast core, at most 8 */
   uint32_t chunk;   /* most tokens that run at once, a whole batch of an encoder's; 0: 256, or the
                        positions of an encoder, at most 512 */
   uint32_t context; /* capacity of softmax layers' KV rings in tokens; 0: 2048 */
@@ -191,6 +191,12 @@ LINNET_API linnet_status linnet_session_output(const linnet_session* session, si
  * goes its own way. `memory` as for linnet_session_open. */
 LINNET_API linnet_status linnet_session_fork(const linnet_session* session, void* memory,
                                              linnet_session** out, linnet_message* why);
+
+/* Stops the call that runs the session now, from any thread, before its next operator; with none
+ * running, the next call. That call returns LINNET_CANCELLED. What was within a chunk cannot go on:
+ * the state is empty then, as after linnet_session_reset. To stop between chunks and keep the
+ * state, return false from a progress callback. */
+LINNET_API void linnet_session_cancel(linnet_session* session);
 
 /* Called between chunks of linnet_run and linnet_generate with the tokens done of those asked for;
  * returning false cancels. After a cancel the state stands after the tokens done. NULL: none. */

@@ -183,6 +183,9 @@ class Session {
     return result;
   }
 
+  /// From any thread: stops the call that runs now before its next operator; the state is lost.
+  void cancel() { linnet_session_cancel(get()); }
+
   void on_progress(linnet_run_progress progress, void* context) {
     linnet_session_on_progress(get(), progress, context);
   }
