@@ -55,6 +55,15 @@ constexpr const char* f32_cases[] = {
     "golden/ref/rwkv5_pth",
     "golden/ref/rwkv6_pth",
     "golden/ref/rwkv7_pth",
+    "golden/hf/gemma3_text",
+    "golden/hf/gpt2",
+    "golden/hf/gpt2_hubnames",
+    "golden/hf/gpt_neo",
+    "golden/hf/gpt_neox",
+    "golden/hf/llama",
+    "golden/hf/mistral",
+    "golden/hf/qwen2",
+    "golden/hf/qwen3",
 };
 
 }  // namespace

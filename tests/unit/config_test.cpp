@@ -37,6 +37,18 @@ TEST_CASE("lists of indices know their end") {
   }
 }
 
+TEST_CASE("texts that repeat are written out, up to as many as are wanted") {
+  const Config c = config(R"({"types": [[["a", "b"], 2], [["c"], 1]]})");
+  CHECK(c.repeated_texts("types", 5) == std::vector<std::string>{"a", "b", "a", "b", "c"});
+  CHECK_FAILS_WITH(c.repeated_texts("types", 4), "for at most 4 names, found [[");
+  for (const char* bad :
+       {R"({"n": 1})", R"({"n": ["a"]})", R"({"n": [[["a"]]]})", R"({"n": [[["a"], 0]]})",
+        R"({"n": [[["a"], 2.5]]})", R"({"n": [["a", 2]]})", R"({"n": [[[1], 2]]})",
+        R"({"n": [[[], 16777216]]})", R"({"n": [[["a"], 2, 3]]})", "{}"}) {
+    CHECK_FAILS_WITH(config(bad).repeated_texts("n", 9), "'n' should be a list of [[");
+  }
+}
+
 TEST_CASE("null, a word and a number can be told apart where a config means different things") {
   const Config c = config(R"({"none": null, "word": "auto", "number": 3})");
   CHECK(c.is_null("none"));

@@ -42,6 +42,13 @@ TEST_CASE("scaled frequencies: linear, llama3, yarn") {
   CHECK(stretched.scale == doctest::Approx(0.1 * std::log(4.0) + 1));
 }
 
+TEST_CASE("parameters of their own take nothing from beside") {
+  const Config config(nlohmann::json::parse(R"({"max_position_embeddings": 64})"), "config.json");
+  const Config own(nlohmann::json::parse(R"({"rope_type": "linear", "factor": 4})"), "own");
+  CHECK(rotary_frequencies(config, own, 4, 1.0, 100).frequencies ==
+        std::vector<float>{0.25f, 0.025f});
+}
+
 TEST_CASE("types that are not known and parts that are no part are refused") {
   CHECK_FAILS_WITH(
       read(R"({"rope_parameters": {"rope_type": "longrope"}})", 4),

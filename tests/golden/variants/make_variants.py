@@ -8,6 +8,7 @@ import json
 import os
 import sys
 
+from decoders import *
 from fla import *
 from others import *
 
@@ -22,6 +23,18 @@ MAMBA = {"model_type": "mamba2", "vocab_size": 29, "hidden_size": 16, "num_hidde
          "head_dim": 8, "state_size": 6, "n_groups": 2, "use_bias": False, "hidden_act": "silu"}
 FULL = {"layers": [0], "num_heads": 4, "num_kv_heads": 2, "qkv_bias": True, "rope_theta": 500.0}
 WINDOW = {"layers": [1], "num_heads": 2, "window_size": 5}
+GPT2 = {"model_type": "gpt2", "vocab_size": 29, "n_embd": 12, "n_layer": 2, "n_head": 3,
+        "n_positions": 40}
+NEO = {"model_type": "gpt_neo", "vocab_size": 29, "hidden_size": 12, "num_layers": 3,
+       "num_heads": 3, "max_position_embeddings": 40}
+NEOX = {"model_type": "gpt_neox", "vocab_size": 29, "hidden_size": 24, "num_hidden_layers": 2,
+        "num_attention_heads": 3, "intermediate_size": 20, "max_position_embeddings": 64}
+LLAMA = {"vocab_size": 29, "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 4,
+         "num_key_value_heads": 2, "intermediate_size": 20, "max_position_embeddings": 64}
+LLAMA3 = {"rope_type": "llama3", "rope_theta": 500.0, "factor": 8.0, "low_freq_factor": 1.0,
+          "high_freq_factor": 4.0, "original_max_position_embeddings": 32}
+YARN = {"type": "yarn", "factor": 4.0, "original_max_position_embeddings": 16,
+        "rope_type": "yarn"}
 INFINITY = {"__float__": "Infinity"}
 
 VARIANTS = {
@@ -90,6 +103,56 @@ VARIANTS = {
     "mamba2_hf": (lambda c, w: Mamba2(c, w, False),
                   {**MAMBA, "layer_norm_epsilon": 1e-4, "time_step_limit": [0.25, INFINITY],
                    "use_bias": True, "conv_kernel": 3, "tie_word_embeddings": True}),
+    "gpt2_inverse_layer": (Gpt2, {**GPT2, "n_inner": 20, "scale_attn_by_inverse_layer_idx": True,
+                                  "reorder_and_upcast_attn": True, "activation_function": "relu",
+                                  "layer_norm_epsilon": 1e-3}),
+    "gpt2_unscaled": (Gpt2, {**GPT2, "scale_attn_weights": False, "activation_function": "silu",
+                             "tie_word_embeddings": False}),
+    "gpt_neo_types": (GptNeo, {**NEO, "attention_types": [[["local"], 2], [["global"], 1]],
+                               "window_size": 4, "intermediate_size": 20,
+                               "activation_function": "gelu", "tie_word_embeddings": False}),
+    "gpt_neox_sequential": (GptNeoX, {**NEOX, "use_parallel_residual": False, "rotary_pct": 0.5,
+                                      "attention_bias": False, "hidden_act": "gelu_new",
+                                      "rotary_emb_base": 300, "layer_norm_eps": 1e-3,
+                                      "tie_word_embeddings": True}),
+    "gpt_neox_scaled": (GptNeoX, {**NEOX, "hidden_act": "relu",
+                                  "rope_parameters": {"rope_type": "linear", "factor": 3.0,
+                                                      "rope_theta": 50.0,
+                                                      "partial_rotary_factor": 0.75}}),
+    "llama_biases": (Llama, {**LLAMA, "model_type": "llama", "attention_bias": True,
+                             "mlp_bias": True, "head_dim": 6, "hidden_act": "gelu",
+                             "tie_word_embeddings": True, "rope_parameters": LLAMA3}),
+    "llama_yarn": (Llama, {**LLAMA, "model_type": "llama", "num_key_value_heads": None,
+                           "rms_norm_eps": 1e-3, "rope_scaling": YARN, "rope_theta": 100.0}),
+    "mistral_no_window": (Llama, {**LLAMA, "model_type": "mistral", "sliding_window": None,
+                                  "head_dim": 8, "tie_word_embeddings": True,
+                                  "rope_scaling": {"type": "linear", "factor": 2.0,
+                                                   "rope_type": "linear"}}),
+    "qwen2_window": (Qwen2, {**LLAMA, "model_type": "qwen2", "use_sliding_window": True,
+                             "sliding_window": 5, "max_window_layers": 1}),
+    "qwen2_layer_types": (Qwen2, {**LLAMA, "model_type": "qwen2", "use_sliding_window": True,
+                                  "sliding_window": 3, "tie_word_embeddings": True,
+                                  "layer_types": ["sliding_attention", "full_attention"]}),
+    "qwen3_biases": (Qwen3, {**LLAMA, "model_type": "qwen3", "attention_bias": True, "head_dim": 6,
+                             "use_sliding_window": True, "sliding_window": 4,
+                             "max_window_layers": 0, "rope_scaling": YARN, "rope_theta": 90.0}),
+    "gemma3_older": (Gemma3, {**LLAMA, "model_type": "gemma3_text", "hidden_size": 20,
+                              "head_dim": 6, "query_pre_attn_scalar": 10, "sliding_window": 4,
+                              "sliding_window_pattern": 2, "num_hidden_layers": 3,
+                              "rope_theta": 500.0, "rope_local_base_freq": 20.0,
+                              "rope_scaling": {"rope_type": "linear", "factor": 8.0},
+                              "attention_bias": True, "final_logit_softcapping": 2.5,
+                              "hidden_activation": "gelu_pytorch_tanh",
+                              "tie_word_embeddings": True}),
+    "gemma3_untied": (Gemma3, {**LLAMA, "model_type": "gemma3_text", "head_dim": 4,
+                               "query_pre_attn_scalar": 7, "sliding_window": 6,
+                               "attn_logit_softcapping": 5.0, "hidden_activation": "silu",
+                               "layer_types": ["full_attention", "sliding_attention"],
+                               "rope_parameters": {
+                                   "full_attention": LLAMA3,
+                                   "sliding_attention": {"rope_type": "default",
+                                                         "rope_theta": 30.0}},
+                               "tie_word_embeddings": False}),
 }
 
 MODEL_TYPES = {LinearAttention: "linear_attn", RetNet: "retnet", Gla: "gla", Hgrn2: "hgrn2",

@@ -127,6 +127,27 @@ std::vector<std::string> Config::texts(const std::string& key) const {
   return values;
 }
 
+std::vector<std::string> Config::repeated_texts(const std::string& key, size_t most) const {
+  const std::string expected =
+      "a list of [[\"name\", …], times], for at most " + std::to_string(most) + " names";
+  std::vector<std::string> values;
+  const nlohmann::json& list = get(key, expected);
+  if (!list.is_array()) fail(key, expected);
+  for (const nlohmann::json& item : list) {
+    if (!item.is_array() || item.size() != 2 || !item[0].is_array() || !is_size(item[1])) {
+      fail(key, expected);
+    }
+    for (int32_t times = item[1].get<int32_t>(); times > 0; --times) {
+      for (const nlohmann::json& name : item[0]) {
+        if (!name.is_string() || values.size() == most) fail(key, expected);
+        values.push_back(name.get<std::string>());
+      }
+      if (item[0].empty()) fail(key, expected);
+    }
+  }
+  return values;
+}
+
 std::vector<int32_t> Config::sizes(const std::string& key) const {
   std::vector<int32_t> values;
   const nlohmann::json& list = get(key, "a list of sizes");

@@ -28,6 +28,8 @@ class Config {
   bool flag(const std::string& key, bool fallback) const;
   std::string text(const std::string& key, const std::string& fallback) const;
   std::vector<std::string> texts(const std::string& key) const;
+  /// [[["a", "b"], 2], …], which is a, b, a, b, …: at most `most` of them.
+  std::vector<std::string> repeated_texts(const std::string& key, size_t most) const;
   std::vector<int32_t> sizes(const std::string& key) const;
   /// Numbers of layers and such: whole, from 0 to below `end`.
   std::vector<int32_t> indices(const std::string& key, int32_t end) const;

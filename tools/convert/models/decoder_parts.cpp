@@ -88,6 +88,13 @@ Value rms_norm(GraphBuilder& g, const std::string& name, Value x, const Weight& 
   return g.norm(name, x, {schema::NormKind::rms, groups, epsilon}, weight);
 }
 
+Value layer_norm(GraphBuilder& g, const std::string& name, Value x, WeightReader& weights,
+                 const std::string& at, float epsilon) {
+  const Shape shape = {g.width(x)};
+  return g.norm(name, x, {schema::NormKind::layer, 1, epsilon}, weights(at + ".weight", shape),
+                weights(at + ".bias", shape));
+}
+
 Value multiplied(GraphBuilder& g, const std::string& name, Value x, double factor) {
   if (factor == 1) return x;
   return g.elementwise(name, x).multiply(static_cast<float>(factor)).end();
@@ -156,6 +163,12 @@ Value self_attention(GraphBuilder& g, const SelfAttention& attention, Value x) {
                            .key_value_heads = static_cast<uint32_t>(heads.key_value_heads),
                            .scale = attention.scale});
   return g.linear("out", attended, attention.output.weight, attention.output.options());
+}
+
+Value mlp(GraphBuilder& g, const Mlp& mlp, Value x) {
+  const auto scope = g.scope("mlp");
+  const Value inner = g.linear("up", x, mlp.up.weight, mlp.up.options(mlp.activation));
+  return g.linear("down", inner, mlp.down.weight, mlp.down.options());
 }
 
 Value gated_mlp(GraphBuilder& g, const GatedMlp& mlp, Value x) {
@@ -234,12 +247,11 @@ EmbeddingTable read_embedding(GraphBuilder& g, WeightReader& weights, const std:
 }
 
 Value language_model_head(GraphBuilder& g, WeightReader& weights, Value x,
-                          const EmbeddingTable& table, bool tied) {
-  constexpr const char* kHead = "lm_head.weight";
-  if (tied && !weights.contains(kHead)) return g.linear("logits", x, table.value);
-  const Weight head = weights(kHead, table.weight.shape);
-  if (tied && same_values(head, table.weight)) return g.linear("logits", x, table.value);
-  return g.linear("logits", x, g.weight("logits.weight", head, WeightRole::head));
+                          const EmbeddingTable& table, bool tied, const std::string& head) {
+  if (tied && !weights.contains(head)) return g.linear("logits", x, table.value);
+  const Weight matrix = weights(head, table.weight.shape);
+  if (tied && same_values(matrix, table.weight)) return g.linear("logits", x, table.value);
+  return g.linear("logits", x, g.weight("logits.weight", matrix, WeightRole::head));
 }
 
 }  // namespace linnet::convert

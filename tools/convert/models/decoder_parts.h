@@ -51,6 +51,10 @@ std::vector<std::string> read_layer_types(const Config& config, const std::strin
 Value rms_norm(GraphBuilder& g, const std::string& name, Value x, const Weight& weight,
                float epsilon);
 
+/// (x - mean) / sqrt(variance + epsilon) times tensor `at`.weight plus `at`.bias.
+Value layer_norm(GraphBuilder& g, const std::string& name, Value x, WeightReader& weights,
+                 const std::string& at, float epsilon);
+
 /// factor x.
 Value multiplied(GraphBuilder& g, const std::string& name, Value x, double factor);
 
@@ -89,6 +93,13 @@ struct SelfAttention {
   int32_t window = 0;  ///< as in AttentionInputs
 };
 Value self_attention(GraphBuilder& g, const SelfAttention& attention, Value x);
+
+/// activation(x W_up) W_down.
+struct Mlp {
+  Affine up, down;
+  schema::Activation activation = schema::Activation::none;
+};
+Value mlp(GraphBuilder& g, const Mlp& mlp, Value x);
 
 /// (activation(x W_gate) * x W_up) W_down.
 struct GatedMlp {
@@ -131,9 +142,10 @@ struct EmbeddingTable {
 EmbeddingTable read_embedding(GraphBuilder& g, WeightReader& weights, const std::string& name,
                               int32_t vocabulary, int32_t width);
 
-/// x W^T with lm_head.weight for W or, where both are tied, the embedding's table. As in
+/// x W^T with tensor `head` for W or, where both are tied, the embedding's table. As in
 /// transformers, a head that is stored with other values than the table's is not tied to it.
 Value language_model_head(GraphBuilder& g, WeightReader& weights, Value x,
-                          const EmbeddingTable& table, bool tied);
+                          const EmbeddingTable& table, bool tied,
+                          const std::string& head = "lm_head.weight");
 
 }  // namespace linnet::convert

@@ -5,6 +5,15 @@
 #include "tools/convert/models/family.h"
 
 namespace linnet::convert {
+namespace {
+
+constexpr const char* kSoftmaxRing =
+    "SoftmaxAttention: keys and values of the context; 4 C H (K + V) bytes";
+constexpr const char* kSoftmaxWindows =
+    "SoftmaxAttention: keys and values of the context or a window; 4 C H (K + V) bytes";
+
+}  // namespace
+
 /// Asked in this order: those that the tensors give away come before those that a config.json says,
 /// which may be another model's that lies in the same folder. A row declares its tag, so it stands
 /// outside of the anonymous namespace.
@@ -145,6 +154,31 @@ constexpr Family kFamilies[] = {
      "Learning to Control Fast-Weight Memories, Schmidhuber 1991", true,
      recognizes<struct Fwp1991Family>, build<struct Fwp1991Family>,
      "FastWeight: additive, perhaps squashed by tanh; 4 K V bytes", "ref/fwp_1991"},
+    {"gpt2", "Hugging Face folders of model type gpt2",
+     "Language Models are Unsupervised Multitask Learners, Radford et al. 2019", false,
+     recognizes<struct Gpt2Family>, build<struct Gpt2Family>, kSoftmaxRing,
+     "hf/gpt2, hf/gpt2_hubnames"},
+    {"gpt_neo", "Hugging Face folders of model type gpt_neo",
+     "GPT-Neo, Black et al. 2021, doi:10.5281/zenodo.5297715", false,
+     recognizes<struct GptNeoFamily>, build<struct GptNeoFamily>, kSoftmaxWindows, "hf/gpt_neo"},
+    {"gpt_neox", "Hugging Face folders of model type gpt_neox",
+     "GPT-NeoX-20B, Black et al. 2022, arXiv:2204.06745", false, recognizes<struct GptNeoXFamily>,
+     build<struct GptNeoXFamily>, kSoftmaxRing, "hf/gpt_neox"},
+    {"llama", "Hugging Face folders of model type llama",
+     "LLaMA, Touvron et al. 2023, arXiv:2302.13971", false, recognizes<struct LlamaFamily>,
+     build<struct LlamaFamily>, kSoftmaxRing, "hf/llama"},
+    {"mistral", "Hugging Face folders of model type mistral",
+     "Mistral 7B, Jiang et al. 2023, arXiv:2310.06825", false, recognizes<struct MistralFamily>,
+     build<struct MistralFamily>, kSoftmaxWindows, "hf/mistral"},
+    {"qwen2", "Hugging Face folders of model type qwen2",
+     "Qwen2, Yang et al. 2024, arXiv:2407.10671", false, recognizes<struct Qwen2Family>,
+     build<struct Qwen2Family>, kSoftmaxWindows, "hf/qwen2"},
+    {"qwen3", "Hugging Face folders of model type qwen3",
+     "Qwen3, Yang et al. 2025, arXiv:2505.09388", false, recognizes<struct Qwen3Family>,
+     build<struct Qwen3Family>, kSoftmaxWindows, "hf/qwen3"},
+    {"gemma3", "Hugging Face folders of model type gemma3_text",
+     "Gemma 3, Gemma Team 2025, arXiv:2503.19786", false, recognizes<struct Gemma3Family>,
+     build<struct Gemma3Family>, kSoftmaxWindows, "hf/gemma3_text"},
 };
 
 namespace {

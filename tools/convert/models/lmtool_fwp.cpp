@@ -1,13 +1,12 @@
 // Fast weight programmers of Schlag, Irie and Schmidhuber 2021 (arXiv:2102.11174), the language
 // models of IDSIA/lmtool-fwp: the delta rule with DPFP (attn_type 26) or elu + 1 (24), and the sum
-// (34), which is the linear Transformer. That program pickles whole modules; what is read here is
-// their state_dict, with the options they were made with in a config.json.
+// (34), which is the linear Transformer.
 
 #include <cmath>
 #include <string>
 
-#include "tools/convert/graph_builder.h"
 #include "tools/convert/models/family.h"
+#include "tools/convert/models/lmtool.h"
 
 namespace linnet::convert {
 namespace {
@@ -17,46 +16,21 @@ constexpr const char* kModelTypes[] = {"lmtool_fwp"};
 /// The parts that the projection of a head's rows is made of, one behind the other.
 enum class Part : uint8_t { query, key, value, beta };
 
-struct Options {
-  int32_t vocabulary, width, layers, heads, head_dim, values, feed_forward;
+struct Options : LmtoolOptions {
   bool is_delta = true;
   int32_t rolls = 0;  ///< of DPFP; 0: elu + 1
   bool normalizes_keys = true;
   bool normalizes_output = false;
   float epsilon = 0;  ///< of that
-  bool pre_norm = false;
-  bool tied = false;
 };
 
-void refuse_others(const Config& config) {
+Options read_options(const Config& config) {
   if (!config.flag("no_pos", false)) {
     config.fail("no_pos",
                 "true: with positions this code numbers tokens from the end of each segment, "
                 "which nothing that reads token after token can know");
   }
-  if (config.size("div_val", 1) != 1) config.fail("div_val", "1");
-  if (config.has("cutoffs") && !config.sizes("cutoffs").empty()) {
-    config.fail("cutoffs", "empty: an adaptive softmax has no logits");
-  }
-  for (const char* key : {"remove_ff", "remove_lnorm", "remove_res", "remove_out_proj"}) {
-    if (config.flag(key, false)) config.fail(key, "false");
-  }
-  for (const char* key : {"d_embed", "d_res"}) {
-    const int32_t width = config.size("d_model");
-    if (config.size(key, width) != width) config.fail(key, "d_model, " + std::to_string(width));
-  }
-}
-
-Options read_options(const Config& config) {
-  refuse_others(config);
-  Options options = {};
-  options.vocabulary = config.size("n_token");
-  options.width = config.size("d_model");
-  options.layers = config.size("n_layer");
-  options.heads = config.size("n_head");
-  options.head_dim = config.size("d_head");
-  options.values = config.product("n_head", options.heads, "d_head", options.head_dim);
-  options.feed_forward = config.size("d_inner");
+  Options options{read_lmtool_options(config)};
   const int32_t type = config.size("attn_type");
   if (type != 24 && type != 26 && type != 34) {
     config.fail("attn_type",
@@ -70,8 +44,6 @@ Options read_options(const Config& config) {
   options.normalizes_keys = options.is_delta || config.flag("use_sum_norm", false);
   options.normalizes_output = !config.flag("skip_attn_normalization", false);
   options.epsilon = static_cast<float>(config.number("eps", 1e-5));
-  options.pre_norm = config.flag("pre_lnorm", false);
-  options.tied = config.flag("tie_weight", true);
   return options;
 }
 
@@ -83,41 +55,20 @@ class LmtoolFwp {
   }
 
   void build() {
-    const Shape table_shape = {options_.vocabulary, options_.width};
     const Value tokens = g_.input_tokens();
-    const Value table =
-        g_.weight("embedding.table", token_table(table_shape), WeightRole::embedding);
-    Value x = g_.embedding("embedding", tokens, table);
-    x = g_.elementwise("scaled_embedding", x)
-            .multiply(std::sqrt(static_cast<float>(options_.width)))
-            .end();
+    const Value table = lmtool_table(g_, weights_, options_);
+    Value x = lmtool_embedding(g_, tokens, table, options_);
     for (int32_t i = 0; i < options_.layers; ++i) {
       const auto scope = g_.scope("layers." + std::to_string(i));
       const std::string at = "layers." + std::to_string(i) + ".";
       x = attention(at + "dec_attn.", x);
       x = feed_forward(at + "pos_ff.", x);
     }
-    const LinearOptions head = {.bias = weights_("crit.out_layers.0.bias", {options_.vocabulary}),
-                                .role = WeightRole::head};
-    x = g_.last_rows("last", x);
-    if (options_.tied) {
-      g_.output(g_.linear("logits", x, table, head));
-    } else {
-      g_.output(g_.linear("logits", x, weights_("crit.out_layers.0.weight", table_shape), head));
-    }
+    g_.output(lmtool_head(g_, weights_, x, table, options_));
     weights_.require_all_used([](const std::string& name) { return name == "pos_emb.inv_freq"; });
   }
 
  private:
-  /// A tied table may be stored under both names, of which PyTorch reads the head's last.
-  Weight token_table(const Shape& shape) {
-    const std::string embedding = "word_emb.emb_layers.0.weight";
-    const std::string head = "crit.out_layers.0.weight";
-    if (!options_.tied || !weights_.contains(head)) return weights_(embedding, shape);
-    weights_.ignore(embedding);
-    return weights_(head, shape);
-  }
-
   Value norm(const std::string& name, const std::string& at, Value x) {
     return g_.norm(name, x, {schema::NormKind::layer, 1, 1e-5f},
                    weights_(at + "layer_norm.weight", {options_.width}),
@@ -136,13 +87,7 @@ class LmtoolFwp {
   Value feed_forward(const std::string& at, Value x) {
     const auto scope = g_.scope("feed_forward");
     const Value in = options_.pre_norm ? norm("norm", at, x) : x;
-    const Value inner = g_.linear(
-        "up", in, weights_(at + "CoreNet.0.weight", {options_.feed_forward, options_.width}),
-        {.bias = weights_(at + "CoreNet.0.bias", {options_.feed_forward}),
-         .activation = schema::Activation::relu});
-    const Value outer = g_.linear(
-        "down", inner, weights_(at + "CoreNet.3.weight", {options_.width, options_.feed_forward}),
-        {.bias = weights_(at + "CoreNet.3.bias", {options_.width})});
+    const Value outer = lmtool_feed_forward(g_, weights_, at, in, options_);
     x = g_.elementwise("residual", x).add(outer).end();
     return options_.pre_norm ? x : norm("norm", at, x);
   }

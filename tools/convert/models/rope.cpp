@@ -87,7 +87,14 @@ double scale_yarn(const RopeConfig& rope, double base, std::vector<double>& freq
 
 RotaryFrequencies rotary_frequencies(const Config& config, int32_t head_dim,
                                      double default_partial_rotary_factor, double default_theta) {
-  const RopeConfig rope{config, parameters(config)};
+  return rotary_frequencies(config, parameters(config), head_dim, default_partial_rotary_factor,
+                            default_theta);
+}
+
+RotaryFrequencies rotary_frequencies(const Config& config, const Config& parameters,
+                                     int32_t head_dim, double default_partial_rotary_factor,
+                                     double default_theta) {
+  const RopeConfig rope{config, parameters};
   const double base = rope.number("rope_theta", default_theta);
   const double part = rope.number("partial_rotary_factor", default_partial_rotary_factor);
   const int dimensions = static_cast<int>(head_dim * part);

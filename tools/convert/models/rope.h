@@ -20,4 +20,9 @@ RotaryFrequencies rotary_frequencies(const Config& config, int32_t head_dim,
                                      double default_partial_rotary_factor,
                                      double default_theta = 10000);
 
+/// The same with the parameters in an object of their own, where layers differ in them.
+RotaryFrequencies rotary_frequencies(const Config& config, const Config& parameters,
+                                     int32_t head_dim, double default_partial_rotary_factor,
+                                     double default_theta);
+
 }  // namespace linnet::convert
