@@ -2152,6 +2152,8 @@ struct SoftmaxAttentionT : public ::flatbuffers::NativeTable {
   float scale = 0.0f;
   linnet::schema::AttentionMask mask = linnet::schema::AttentionMask::causal;
   uint32_t window = 0;
+  uint32_t segment = 0;
+  bool clamps_distance = false;
 };
 
 struct SoftmaxAttention FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
@@ -2162,7 +2164,9 @@ struct SoftmaxAttention FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
     VT_KEY_VALUE_HEADS = 6,
     VT_SCALE = 8,
     VT_MASK = 10,
-    VT_WINDOW = 12
+    VT_WINDOW = 12,
+    VT_SEGMENT = 14,
+    VT_CLAMPS_DISTANCE = 16
   };
   uint32_t heads() const {
     return GetField<uint32_t>(VT_HEADS, 0);
@@ -2179,6 +2183,12 @@ struct SoftmaxAttention FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
   uint32_t window() const {
     return GetField<uint32_t>(VT_WINDOW, 0);
   }
+  uint32_t segment() const {
+    return GetField<uint32_t>(VT_SEGMENT, 0);
+  }
+  bool clamps_distance() const {
+    return GetField<uint8_t>(VT_CLAMPS_DISTANCE, 0) != 0;
+  }
   bool Verify(::flatbuffers::Verifier &verifier) const {
     return VerifyTableStart(verifier) &&
            VerifyField<uint32_t>(verifier, VT_HEADS, 4) &&
@@ -2186,6 +2196,8 @@ struct SoftmaxAttention FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
            VerifyField<float>(verifier, VT_SCALE, 4) &&
            VerifyField<uint8_t>(verifier, VT_MASK, 1) &&
            VerifyField<uint32_t>(verifier, VT_WINDOW, 4) &&
+           VerifyField<uint32_t>(verifier, VT_SEGMENT, 4) &&
+           VerifyField<uint8_t>(verifier, VT_CLAMPS_DISTANCE, 1) &&
            verifier.EndTable();
   }
   SoftmaxAttentionT *UnPack(const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
@@ -2212,6 +2224,12 @@ struct SoftmaxAttentionBuilder {
   void add_window(uint32_t window) {
     fbb_.AddElement<uint32_t>(SoftmaxAttention::VT_WINDOW, window, 0);
   }
+  void add_segment(uint32_t segment) {
+    fbb_.AddElement<uint32_t>(SoftmaxAttention::VT_SEGMENT, segment, 0);
+  }
+  void add_clamps_distance(bool clamps_distance) {
+    fbb_.AddElement<uint8_t>(SoftmaxAttention::VT_CLAMPS_DISTANCE, static_cast<uint8_t>(clamps_distance), 0);
+  }
   explicit SoftmaxAttentionBuilder(::flatbuffers::FlatBufferBuilder &_fbb)
         : fbb_(_fbb) {
     start_ = fbb_.StartTable();
@@ -2229,12 +2247,16 @@ inline ::flatbuffers::Offset<SoftmaxAttention> CreateSoftmaxAttention(
     uint32_t key_value_heads = 0,
     float scale = 0.0f,
     linnet::schema::AttentionMask mask = linnet::schema::AttentionMask::causal,
-    uint32_t window = 0) {
+    uint32_t window = 0,
+    uint32_t segment = 0,
+    bool clamps_distance = false) {
   SoftmaxAttentionBuilder builder_(_fbb);
+  builder_.add_segment(segment);
   builder_.add_window(window);
   builder_.add_scale(scale);
   builder_.add_key_value_heads(key_value_heads);
   builder_.add_heads(heads);
+  builder_.add_clamps_distance(clamps_distance);
   builder_.add_mask(mask);
   return builder_.Finish();
 }
@@ -4828,6 +4850,8 @@ inline void SoftmaxAttention::UnPackTo(SoftmaxAttentionT *_o, const ::flatbuffer
   { auto _e = scale(); _o->scale = _e; }
   { auto _e = mask(); _o->mask = _e; }
   { auto _e = window(); _o->window = _e; }
+  { auto _e = segment(); _o->segment = _e; }
+  { auto _e = clamps_distance(); _o->clamps_distance = _e; }
 }
 
 inline ::flatbuffers::Offset<SoftmaxAttention> SoftmaxAttention::Pack(::flatbuffers::FlatBufferBuilder &_fbb, const SoftmaxAttentionT* _o, const ::flatbuffers::rehasher_function_t *_rehasher) {
@@ -4843,13 +4867,17 @@ inline ::flatbuffers::Offset<SoftmaxAttention> CreateSoftmaxAttention(::flatbuff
   auto _scale = _o->scale;
   auto _mask = _o->mask;
   auto _window = _o->window;
+  auto _segment = _o->segment;
+  auto _clamps_distance = _o->clamps_distance;
   return linnet::schema::CreateSoftmaxAttention(
       _fbb,
       _heads,
       _key_value_heads,
       _scale,
       _mask,
-      _window);
+      _window,
+      _segment,
+      _clamps_distance);
 }
 
 inline FastWeightT *FastWeight::UnPack(const ::flatbuffers::resolver_function_t *_resolver) const {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "runtime/ops/position_embedding.h"
+#include "runtime/ops/softmax_attention.h"
 
 namespace linnet {
 namespace {
@@ -44,9 +45,13 @@ EntryLimits limits_of(const Graph& graph, const EntryPoint& entry) {
 size_t position_limit(const Graph& graph, const EntryPoint& entry) {
   size_t limit = 0;
   for (const Operator& op : graph.operators_of(entry)) {
-    if (!std::holds_alternative<PositionEmbeddingAttributes>(op.attributes)) continue;
-    const size_t positions = PositionEmbedding::positions(graph, op);
-    limit = limit == 0 ? positions : std::min(limit, positions);
+    size_t positions = 0;
+    if (std::holds_alternative<PositionEmbeddingAttributes>(op.attributes)) {
+      positions = PositionEmbedding::positions(graph, op);
+    } else if (std::holds_alternative<SoftmaxAttentionAttributes>(op.attributes)) {
+      positions = SoftmaxAttention::positions(graph, op);
+    }
+    if (positions != 0) limit = limit == 0 ? positions : std::min(limit, positions);
   }
   return limit;
 }

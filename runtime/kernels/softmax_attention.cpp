@@ -85,12 +85,21 @@ class Attention {
     }
   }
 
+  /// Where the memory begins that the segment of token `now` has.
+  uint64_t memory_begin(uint64_t now) const {
+    if (head_.segment == 0) return 0;
+    const uint64_t segment = now / head_.segment * head_.segment;
+    const uint64_t memory = head_.capacity > head_.segment ? head_.capacity - head_.segment : 0;
+    return segment > memory ? segment - memory : 0;
+  }
+
   Range visible(size_t row) const {
     const size_t token = rows_.tokens[row];
     switch (head_.mask) {
       case AttentionMask::causal: {
         const uint64_t end = head_.position + token + 1;
-        return {end > head_.capacity ? end - head_.capacity : 0, end};
+        const uint64_t kept = end > head_.capacity ? end - head_.capacity : 0;
+        return {std::max(kept, memory_begin(end - 1)), end};
       }
       case AttentionMask::all:
         if (head_.window == 0) return {0, head_.tokens};
@@ -113,6 +122,8 @@ class Attention {
       find_keys(block, span);
       score(span);
       for (size_t i = 0; i < rows_.count; ++i) {
+        if (head_.position_query) add_positions(block, i);
+        if (head_.token_types != nullptr) add_types(block, i);
         if (head_.bias) add_bias(block, i);
         soften_scores(head_.bias ? 1.0f : head_.scale, spans_[i], rows_.scores + i * block_keys,
                       rows_.maxima[i], rows_.sums[i], rows_.corrections[i]);
@@ -134,6 +145,38 @@ class Attention {
     for (size_t j = seen.begin; j < seen.end; ++j) {
       const int64_t distance = static_cast<int64_t>(block + j) - query;
       scores[j] = head_.scale * scores[j] + bias[std::clamp(distance, -reach, reach)];
+    }
+  }
+
+  /// scores += p . r by distance, of what row i sees.
+  void add_positions(uint64_t block, size_t row) {
+    const KeySpan seen = spans_[row];
+    const size_t head = rows_.heads[row] * head_.head_dim;
+    const float* query = head_.position_query[rows_.tokens[row]] + head;
+    const auto now = static_cast<int64_t>(head_.position + rows_.tokens[row]);
+    const auto stride = static_cast<int64_t>(head_.position_keys.stride);
+    float* scores = rows_.scores + row * block_keys;
+    for (size_t j = seen.begin & ~size_t{3}; j < seen.end; j += 4) {
+      const float* keys[4];
+      for (size_t k = 0; k < 4; ++k) {
+        const int64_t distance = now - static_cast<int64_t>(block + j + k);
+        keys[k] = head_.position_keys.data + head +
+                  std::clamp(distance, head_.nearest, head_.farthest) * stride;
+      }
+      float products[4];
+      score_four<1>(query, nullptr, head_.head_dim, keys, products);
+      for (size_t k = 0; k < 4; ++k) scores[j + k] += products[k];
+    }
+  }
+
+  /// scores += one of two numbers, of what row i sees.
+  void add_types(uint64_t block, size_t row) {
+    const KeySpan seen = spans_[row];
+    const int32_t type = head_.token_types[rows_.tokens[row]];
+    const float* pair = head_.type_scores[rows_.tokens[row]] + 2 * rows_.heads[row];
+    float* scores = rows_.scores + row * block_keys;
+    for (size_t j = seen.begin; j < seen.end; ++j) {
+      scores[j] += head_.token_types[block + j] == type ? pair[0] : pair[1];
     }
   }
 

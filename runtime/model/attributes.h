@@ -47,6 +47,8 @@ struct SoftmaxAttentionAttributes {
   float scale = 1;
   AttentionMask mask = AttentionMask::causal;
   uint32_t window = 0;
+  uint32_t segment = 0;
+  bool clamps_distance = false;
 };
 struct FastWeightAttributes {
   uint32_t heads = 0;

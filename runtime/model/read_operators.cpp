@@ -75,6 +75,8 @@ bool read(const schema::SoftmaxAttention& from, OperatorAttributes* to) {
   attention.key_value_heads = from.key_value_heads();
   attention.scale = from.scale();
   attention.window = from.window();
+  attention.segment = from.segment();
+  attention.clamps_distance = from.clamps_distance();
   return choose(from.mask(), &attention.mask);
 }
 

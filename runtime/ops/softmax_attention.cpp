@@ -20,8 +20,20 @@ HeadSizes sizes_of(const SoftmaxAttentionAttributes& attention, const Tensor& qu
           .value_dim = output.columns().number() / attention.heads};
 }
 
-enum Input : size_t { query, key, value, key_ring, value_ring, input_count, bias = input_count };
-constexpr size_t most_inputs = bias + 1;
+enum Input : size_t {
+  query,
+  key,
+  value,
+  key_ring,
+  value_ring,
+  bias,
+  position_query,
+  position_keys,
+  token_types,
+  type_scores,
+  most_inputs
+};
+constexpr size_t least_inputs = bias;
 
 /// The tokens that the states hold: a sliding window's number, the session's context, or those of
 /// the encoded text.
@@ -57,8 +69,12 @@ Status check_keys(const Site& site, AttentionMask mask, size_t keys, size_t valu
                          : site.expect_activation(site.input(value), "value", tokens, values);
 }
 
+const Tensor* optional_input(const Site& site, Input input) {
+  return input < site.inputs() ? site.input(input) : nullptr;
+}
+
 Status check_bias(const Site& site, AttentionMask mask, size_t heads) {
-  const Tensor* table = site.input(bias);
+  const Tensor* table = optional_input(site, bias);
   if (table == nullptr) return Status::ok();
   if (mask == AttentionMask::cross) return site.fail("has a bias between positions of two texts");
   const size_t columns = table->columns().is_number() ? table->columns().number() : 0;
@@ -66,10 +82,41 @@ Status check_bias(const Site& site, AttentionMask mask, size_t heads) {
   return site.expect_weight(table, "bias", {heads, columns});
 }
 
+Status check_positions(const Site& site, AttentionMask mask, size_t columns) {
+  const Tensor* keys = optional_input(site, position_keys);
+  if (keys == nullptr && optional_input(site, position_query) == nullptr) return Status::ok();
+  if (mask == AttentionMask::cross) return site.fail("has positions between two texts");
+  const Dimension tokens(Dimension::Kind::tokens);
+  const Tensor* queries = optional_input(site, position_query);
+  const Status status = site.expect_activation(queries, "position query", tokens, columns);
+  if (status.failed()) return status;
+  const bool has_rows = keys != nullptr && keys->rank == 2 && keys->rows().is_number();
+  const size_t rows = has_rows ? keys->rows().number() : 0;
+  if (rows == 0) return site.fail("has no position keys");
+  if (mask == AttentionMask::all && rows % 2 == 0) {
+    return site.fail("has position keys without a middle");
+  }
+  return site.expect_weight(keys, "position keys", {rows, columns});
+}
+
+Status check_types(const Site& site, AttentionMask mask, size_t heads) {
+  const Tensor* types = optional_input(site, token_types);
+  const Tensor* scores = optional_input(site, type_scores);
+  if (types == nullptr && scores == nullptr) return Status::ok();
+  const Dimension tokens(Dimension::Kind::tokens);
+  if (mask != AttentionMask::all) return site.fail("tells token types apart in a stream");
+  if (types == nullptr || types->type != DataType::int32 || types->rank != 1 ||
+      types->storage != Storage::activation || types->shape[0] != tokens) {
+    return site.fail("its token types are not int32 numbers, one per token");
+  }
+  return site.expect_activation(scores, "type scores", tokens, heads * 2);
+}
+
 }  // namespace
 
 Status SoftmaxAttention::check(const Site& site) {
-  Status status = site.expect_counts(site.inputs() == most_inputs ? most_inputs : input_count, 1);
+  const size_t inputs = std::clamp<size_t>(site.inputs(), least_inputs, most_inputs);
+  Status status = site.expect_counts(inputs, 1);
   if (status.failed()) return status;
   const auto& attention = site.attributes<SoftmaxAttentionAttributes>();
   if (attention.key_value_heads == 0 || attention.heads == 0 ||
@@ -90,6 +137,10 @@ Status SoftmaxAttention::check(const Site& site) {
   if (!status.failed()) status = check_keys(site, attention.mask, keys, values);
   if (!status.failed()) status = check_states(site, attention.mask, keys, values);
   if (!status.failed()) status = check_bias(site, attention.mask, attention.heads);
+  if (!status.failed()) {
+    status = check_positions(site, attention.mask, attention.heads * sizes.head_dim);
+  }
+  if (!status.failed()) status = check_types(site, attention.mask, attention.heads);
   if (status.failed()) return status;
   return site.expect_activation(&output, "output", tokens, attention.heads * sizes.value_dim);
 }
@@ -97,6 +148,13 @@ Status SoftmaxAttention::check(const Site& site) {
 size_t SoftmaxAttention::scratch_bytes(const Site& site, const Extents&) {
   const auto& attention = site.attributes<SoftmaxAttentionAttributes>();
   return kernels::softmax_attention_scratch() * attention.key_value_heads * sizeof(float);
+}
+
+size_t SoftmaxAttention::positions(const Graph& graph, const Operator& op) {
+  const auto& attention = *std::get_if<SoftmaxAttentionAttributes>(&op.attributes);
+  const bool has_keys = position_keys < op.inputs.size() && op.inputs[position_keys] >= 0;
+  if (!has_keys || attention.clamps_distance || attention.mask != AttentionMask::all) return 0;
+  return graph.tensors[static_cast<size_t>(op.inputs[position_keys])].rows().number() / 2 + 1;
 }
 
 Status SoftmaxAttention::prepare(const Bindings& bindings) {
@@ -127,7 +185,28 @@ Status SoftmaxAttention::prepare(const Bindings& bindings) {
   all_.bias_reach = all_.bias ? all_.bias.stride / 2 : 0;
   all_.output = bindings.output_rows(0);
   all_.scratch = reinterpret_cast<float*>(bindings.scratch());
-  return Status::ok();
+  all_.segment = attention.segment;
+  if (bindings.has_input(token_types)) {
+    all_.token_types = bindings.input<const int32_t>(token_types);
+    all_.type_scores = bindings.input_rows(type_scores);
+  }
+  return bindings.has_input(position_keys) ? prepare_positions(bindings) : Status::ok();
+}
+
+Status SoftmaxAttention::prepare_positions(const Bindings& bindings) {
+  const auto& attention = *std::get_if<SoftmaxAttentionAttributes>(&bindings.op().attributes);
+  const bool is_causal = attention.mask == AttentionMask::causal;
+  const size_t rows = bindings.input_tensor(position_keys).rows().number();
+  const size_t farthest = is_causal ? rows - 1 : rows / 2;
+  all_.position_query = bindings.input_rows(position_query);
+  all_.position_keys = bindings.input_rows(position_keys);
+  if (!is_causal) all_.position_keys.data = all_.position_keys[farthest];
+  all_.nearest = is_causal ? 0 : -static_cast<int64_t>(farthest);
+  all_.farthest = static_cast<int64_t>(farthest);
+  if (!is_causal || attention.clamps_distance || all_.capacity <= rows) return Status::ok();
+  return Status::error(LINNET_INVALID_ARGUMENT,
+                       "has positions for a context of at most %zu tokens, this session's is %zu",
+                       rows, all_.capacity);
 }
 
 /// Key-value head `index` of a text's rows.
@@ -146,6 +225,10 @@ kernels::SoftmaxAttentionHead SoftmaxAttention::head(size_t index, const Chunk& 
   move(head.key_ring, 0, index * all_.head_dim);
   move(head.value_ring, 0, index * all_.value_dim);
   move(head.bias, index * all_.queries_per_head, 0);
+  move(head.position_query, text.first, index * all_.queries_per_head * all_.head_dim);
+  move(head.position_keys, 0, index * all_.queries_per_head * all_.head_dim);
+  move(head.type_scores, text.first, index * all_.queries_per_head * 2);
+  if (head.token_types != nullptr) head.token_types += text.first;
   move(head.output, text.first, index * all_.queries_per_head * all_.value_dim);
   head.scratch += index * kernels::softmax_attention_scratch();
   return head;

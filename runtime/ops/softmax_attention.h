@@ -12,10 +12,15 @@ class SoftmaxAttention final : public Operation {
   static Status check(const Site& site);
   static size_t scratch_bytes(const Site& site, const Extents&);
 
+  /// Tokens of the longest text whose distances all have position keys; 0: texts may be of any
+  /// length.
+  static size_t positions(const Graph& graph, const Operator& op);
+
   Status prepare(const Bindings& bindings) override;
   Status run(const Chunk& chunk) override;
 
  private:
+  Status prepare_positions(const Bindings& bindings);
   kernels::SoftmaxAttentionHead head(size_t index, const Chunk& chunk, TextRows text) const;
   size_t seen(const Chunk& chunk, TextRows text) const;
 

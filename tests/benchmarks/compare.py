@@ -2,6 +2,7 @@
 """Measures Linnet and llama.cpp side by side, on the same weights, in alternation, on this machine.
 
   sudo tests/benchmarks/compare.py                          speed, memory and start of two models
+  sudo tests/benchmarks/compare.py --models gpt2-124m,smollm2-135m          of softmax Transformers
   sudo tests/benchmarks/compare.py --checkpoint DIR         of a checkpoint of your own
   tests/benchmarks/compare.py --quality held_out.txt        what quantising costs a trained model
 

@@ -55,6 +55,7 @@ constexpr const char* f32_cases[] = {
     "golden/ref/rwkv5_pth",
     "golden/ref/rwkv6_pth",
     "golden/ref/rwkv7_pth",
+    "golden/ref/gopher_like",
     "golden/hf/gemma3_text",
     "golden/hf/gpt2",
     "golden/hf/gpt2_hubnames",

@@ -253,30 +253,73 @@ void rotary(const kernels::RotaryArguments& a) {
   }
 }
 
+namespace {
+
+/// Whether query m of the chunk sees key n, both counted from the start of the stream (or text).
+bool sees(const kernels::SoftmaxAttentionHead& a, int64_t m, int64_t n) {
+  const auto capacity = static_cast<int64_t>(a.capacity);
+  const auto window = static_cast<int64_t>(a.window);
+  const auto segment = static_cast<int64_t>(a.segment);
+  if (a.mask == AttentionMask::cross) return true;
+  if (a.mask == AttentionMask::all) return window == 0 || std::abs(m - n) <= window;
+  if (n > m || n <= m - capacity) return false;
+  return segment == 0 || n >= m - m % segment - std::max<int64_t>(0, capacity - segment);
+}
+
+/// scale (q . k + positions + types) + bias of query head h.
+double score(const kernels::SoftmaxAttentionHead& a, size_t h, size_t t, int64_t n,
+             const float* key) {
+  const auto m = static_cast<int64_t>(a.position + t);
+  const size_t head = h * a.head_dim;
+  double sum = 0;
+  for (size_t c = 0; c < a.head_dim; ++c) sum += double{a.query[t][head + c]} * key[c];
+  if (a.position_query) {
+    const int64_t distance = std::clamp(m - n, a.nearest, a.farthest);
+    const float* r = a.position_keys.data + distance * static_cast<int64_t>(a.position_keys.stride);
+    for (size_t c = 0; c < a.head_dim; ++c) {
+      sum += double{a.position_query[t][head + c]} * r[head + c];
+    }
+  }
+  if (a.token_types != nullptr) {
+    sum += a.type_scores[t][2 * h + (a.token_types[m] == a.token_types[n] ? 0 : 1)];
+  }
+  sum *= a.scale;
+  if (!a.bias) return sum;
+  const auto reach = static_cast<int64_t>(a.bias_reach);
+  return sum + a.bias[h][reach + std::clamp(n - m, -reach, reach)];
+}
+
+}  // namespace
+
 void softmax_attention(const kernels::SoftmaxAttentionHead& a) {
+  const bool is_causal = a.mask == AttentionMask::causal;
   for (size_t t = 0; t < a.tokens; ++t) {
     const uint64_t now = a.position + t;
-    std::copy_n(a.key[t], a.head_dim, a.key_ring[now % a.capacity]);
-    std::copy_n(a.value[t], a.value_dim, a.value_ring[now % a.capacity]);
-    const uint64_t seen = std::min<uint64_t>(now + 1, a.capacity);
+    if (is_causal) {
+      std::copy_n(a.key[t], a.head_dim, a.key_ring[now % a.capacity]);
+      std::copy_n(a.value[t], a.value_dim, a.value_ring[now % a.capacity]);
+    }
+    uint64_t end = a.tokens;
+    if (is_causal) end = now + 1;
+    if (a.mask == AttentionMask::cross) end = a.capacity;
+    const auto row = [&](kernels::ConstRows own, kernels::MutableRows ring, uint64_t n) {
+      return a.mask == AttentionMask::all ? own[n] : ring[n % a.capacity];
+    };
     for (size_t h = 0; h < a.queries_per_head; ++h) {
-      const float* q = a.query[t] + h * a.head_dim;
+      std::vector<uint64_t> seen;
       std::vector<double> scores;
-      for (uint64_t n = now + 1 - seen; n <= now; ++n) {
-        double dot = 0;
-        for (size_t c = 0; c < a.head_dim; ++c) {
-          dot += static_cast<double>(q[c]) * a.key_ring[n % a.capacity][c];
-        }
-        scores.push_back(a.scale * dot);
+      for (uint64_t n = 0; n < end; ++n) {
+        if (!sees(a, static_cast<int64_t>(now), static_cast<int64_t>(n))) continue;
+        seen.push_back(n);
+        scores.push_back(score(a, h, t, static_cast<int64_t>(n), row(a.key, a.key_ring, n)));
       }
       const double maximum = *std::max_element(scores.begin(), scores.end());
       double sum = 0;
       for (double& score : scores) sum += score = std::exp(score - maximum);
       for (size_t c = 0; c < a.value_dim; ++c) {
         double o = 0;
-        for (uint64_t i = 0; i < seen; ++i) {
-          const uint64_t n = now + 1 - seen + i;
-          o += scores[i] / sum * a.value_ring[n % a.capacity][c];
+        for (size_t i = 0; i < seen.size(); ++i) {
+          o += scores[i] / sum * row(a.value, a.value_ring, seen[i])[c];
         }
         a.output[t][h * a.value_dim + c] = static_cast<float>(o);
       }

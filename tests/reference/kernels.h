@@ -48,7 +48,7 @@ void head_linear(const kernels::HeadLinearArguments& arguments);
 void softmax_features(const kernels::SoftmaxFeaturesHead& head);
 void dpfp(const float* x, size_t width, size_t rolls, float* y);
 
-/// Token by token: writes the token to the ring, then reads all that it sees from there.
+/// Token by token: writes the token to the ring, where there is one, then reads all that it sees.
 void softmax_attention(const kernels::SoftmaxAttentionHead& a);
 
 void selective_scan(const kernels::SelectiveScanArguments& a, size_t width);

@@ -103,6 +103,14 @@ constexpr Refused kRefused[] = {
     {"gemma3_older", "use_bidirectional_attention", "true", "false"},
     {"gemma3_older", "final_logit_softcapping", "0", "above 0"},
     {"gemma3_older", "query_pre_attn_scalar", "-1", "above 0"},
+    {"transformer_xl_post_norm", "attn_type", "1", "0: relative positions"},
+    {"transformer_xl_post_norm", "norm", R"("batchnorm")", "'rmsnorm', 'layernorm'"},
+    {"transformer_xl_post_norm", "ext_len", "2", "0"},
+    {"transformer_xl_post_norm", "div_val", "2", "1"},
+    {"transformer_xl_post_norm", "cutoffs", "[10]", "an adaptive softmax"},
+    {"transformer_xl_post_norm", "d_embed", "10", "d_model"},
+    {"transformer_xl_post_norm", "tgt_len", "0", "a whole number from 1"},
+    {"transformer_xl_same_length", "mem_len", "0", "above 0"},
     {"gemma3_older", "layer_types", R"(["full", "full", "full"])", "'sliding_attention'"},
 };
 

@@ -89,6 +89,8 @@ struct SoftmaxAttention {
   float scale = 1;
   schema::AttentionMask mask = schema::AttentionMask::causal;
   uint32_t window = 0;
+  uint32_t segment = 0;
+  bool clamps_distance = false;
 };
 struct FastWeight {
   uint32_t heads = 0;

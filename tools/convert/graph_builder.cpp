@@ -268,6 +268,12 @@ Value GraphBuilder::softmax_attention(const std::string& name, const AttentionIn
   require_width(name + ".key", in.key, int64_t{key_value_heads} * in.head_dim);
   require_width(name + ".value", in.value, int64_t{key_value_heads} * in.value_dim);
   if (in.bias.tensor >= 0) require(shape(in.bias)[0] == heads, name, "a row of bias per head");
+  if (in.position_query.tensor >= 0) {
+    require_width(name + ".position_query", in.position_query, int64_t{heads} * in.head_dim);
+    require_width(name + ".position_keys", in.position_keys, int64_t{heads} * in.head_dim);
+  }
+  if (in.type_scores.tensor >= 0)
+    require_width(name + ".types", in.type_scores, int64_t{heads} * 2);
   Value key = in.key;
   Value value = in.value;
   Value keys, values;
@@ -281,7 +287,11 @@ Value GraphBuilder::softmax_attention(const std::string& name, const AttentionIn
   }
   std::vector<int32_t> inputs = {in.query.tensor, key.tensor, value.tensor, keys.tensor,
                                  values.tensor};
-  if (in.bias.tensor >= 0) inputs.push_back(in.bias.tensor);
+  for (const Value more :
+       {in.bias, in.position_query, in.position_keys, in.token_types, in.type_scores}) {
+    inputs.push_back(more.tensor);
+  }
+  while (inputs.size() > 5 && inputs.back() < 0) inputs.pop_back();
   return add_operator(name, attributes, std::move(inputs), {kTokens, heads * in.value_dim});
 }
 

@@ -51,7 +51,9 @@ struct AttentionInputs {
   int32_t head_dim = 0, value_dim = 0;
   /// Causal: tokens that each token sees, itself included; 0: the session's context.
   int32_t window = 0;
-  Value bias = {};  ///< [heads, 2 r + 1], by distance
+  Value bias = {};                                ///< [heads, 2 r + 1], by distance
+  Value position_query = {}, position_keys = {};  ///< relative positions, both or none
+  Value token_types = {}, type_scores = {};       ///< both or none
 };
 
 /// Names as in the schema; absent ones count as 1, an absent skip as 0.

@@ -67,7 +67,7 @@ struct AttributesWriter {
   }
   Offset<void> operator()(const SoftmaxAttention& a) {
     return schema::CreateSoftmaxAttention(out, a.heads, a.key_value_heads, a.scale, a.mask,
-                                          a.window)
+                                          a.window, a.segment, a.clamps_distance)
         .Union();
   }
   Offset<void> operator()(const FastWeight& a) {

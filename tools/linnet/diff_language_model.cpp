@@ -12,13 +12,14 @@ namespace {
 
 constexpr size_t greedy_prompt = 16;
 
-/// Logits of every token of a text that goes in `chunk` tokens at a time.
+/// Logits of every token of a text that goes in `chunk` tokens at a time. `context` 0: as long as
+/// the text.
 std::vector<float> run_text(const Model& model, std::span<const int32_t> ids, size_t chunk,
-                            uint32_t threads) {
+                            uint32_t threads, uint32_t context) {
   linnet_session_options options = linnet_session_options_defaults();
   options.threads = threads;
   options.chunk = static_cast<uint32_t>(chunk);
-  options.context = static_cast<uint32_t>(ids.size());
+  options.context = context > 0 ? context : static_cast<uint32_t>(ids.size());
   options.all_logits = true;
   Session session = open_session(model, options);
   const size_t vocabulary = model.describe().vocabulary;
@@ -31,7 +32,8 @@ std::vector<float> run_text(const Model& model, std::span<const int32_t> ids, si
 }
 
 TextComparison compare_text(const Model& model, ReferenceFile& reference, const std::string& ids,
-                            const std::string& logits, uint32_t chunk, uint32_t threads) {
+                            const std::string& logits, uint32_t chunk, uint32_t threads,
+                            uint32_t context = 0) {
   const std::vector<int32_t> tokens = reference.ids(ids);
   if (tokens.empty()) throw std::runtime_error(ids + " has no tokens");
   const size_t vocabulary = model.describe().vocabulary;
@@ -46,7 +48,7 @@ TextComparison compare_text(const Model& model, ReferenceFile& reference, const 
   std::array<std::vector<float>, way_count> found;
   if (model.describe().has_encoder) result.first_way = all_at_once;
   for (size_t way = result.first_way; way < way_count; ++way) {
-    found[way] = run_text(model, tokens, chunks[way], threads);
+    found[way] = run_text(model, tokens, chunks[way], threads, context);
     result.difference[way] = largest_difference(found[way], expected);
     result.equal_argmax[way] = equal_argmax_rows(found[way], expected, vocabulary);
     for (size_t other = result.first_way; other < way; ++other) {
@@ -165,6 +167,11 @@ LanguageModelComparison compare_language_model(const Model& model, ReferenceFile
   if (reference.has("text_ids") && reference.has("text_logits")) {
     result.texts.push_back(
         compare_text(model, reference, "text_ids", "text_logits", chunk, threads));
+  }
+  // The context that such a model was made for has room for one segment and its memory.
+  if (reference.has("logits_segmented")) {
+    result.texts.push_back(compare_text(model, reference, "input_ids", "logits_segmented", chunk,
+                                        threads, model.describe().context));
   }
   if (reference.has("greedy_ids") && !model.describe().has_encoder)
     compare_greedy(model, reference, threads, &result);

@@ -46,7 +46,8 @@ struct LanguageModelComparison {
 bool has_language_model_reference(const ReferenceFile& reference);
 
 /// Runs and compares input_ids with logits (or logits_prefix, which wins: it is what a model that
-/// sees one token after another must match), text_ids with text_logits, and greedy_ids, which
+/// sees one token after another must match), input_ids in segments with logits_segmented, text_ids
+/// with text_logits, and greedy_ids, which
 /// continue the first 16 of input_ids or, where those are fewer, of text_ids. `chunk` is the size
 /// of the small chunks. Throws std::runtime_error when model and reference do not fit together.
 LanguageModelComparison compare_language_model(const Model& model, ReferenceFile& reference,

@@ -93,9 +93,11 @@ std::string attributes_text(const schema::Operator& step) {
       const auto* attention = step.attributes_as_SoftmaxAttention();
       const std::string window =
           attention->window() > 0 ? text(", at most %u away", attention->window()) : "";
+      const std::string segment =
+          attention->segment() > 0 ? text(", segments of %u", attention->segment()) : "";
       return text(" %s, %u heads, %u of keys", schema::EnumNameAttentionMask(attention->mask()),
                   attention->heads(), attention->key_value_heads()) +
-             window;
+             window + segment;
     }
     case schema::Attributes::FastWeight:
       return fast_weight_text(*step.attributes_as_FastWeight());

@@ -314,3 +314,75 @@ class Gemma3(Qwen3):
         logits = super().token(token, state)
         cap = self.c.get("final_logit_softcapping")
         return logits if cap is None else [cap * math.tanh(a / cap) for a in logits]
+
+
+class TransformerXl(Decoder):
+    """By the names of kimiyoung/transformer-xl. Every token sees all before it or, with segments,
+    its segment and what the memory holds before that."""
+
+    segmented = False
+
+    def first_seen(self, position):
+        c = self.c
+        if c.get("same_length", False):
+            return max(0, position - c["mem_len"] + 1)
+        if not self.segmented:
+            return 0
+        return max(0, position - position % c["tgt_len"] - c["mem_len"])
+
+    def norm(self, at, x):
+        name, eps = at + "layer_norm", self.c["norm_eps"]
+        if self.c["norm"] == "layernorm":
+            return self.layer_norm(name, x, eps)
+        return rms(x, self.w.scale(name + ".weight", len(x)), eps)
+
+    def sinusoids(self, distance):
+        clamp, d = self.c.get("clamp_len", -1), self.c["d_model"]
+        if clamp > 0:
+            distance = min(distance, clamp)
+        angles = [distance * 10000 ** (-2 * i / d) for i in range(d // 2)]
+        return [math.sin(a) for a in angles] + [math.cos(a) for a in angles]
+
+    def attention(self, at, x, state):
+        c, w = self.c, self.w
+        h, d = c["n_head"], c["d_head"]
+        parts = heads_of(apply(w.matrix(at + "qkv_net.weight", 3 * h * d, c["d_model"]), x), 3)
+        q, k, v = (heads_of(part, h) for part in parts)
+        seen = state.get(at, list)
+        seen.append((k, v))
+        first, now = self.first_seen(state.position), state.position
+        r_net = w.matrix(at + "r_net.weight", h * d, c["d_model"])
+        r = [heads_of(apply(r_net, self.sinusoids(now - n)), h) for n in range(first, now + 1)]
+        u, t = (heads_of(w.vector(name, h * d, shape=[h, d]), h) for name in
+                ("r_w_bias", "r_r_bias"))
+        o = []
+        for i in range(h):
+            p = softmax([(dot(add(q[i], u[i]), seen[n][0][i]) +
+                          dot(add(q[i], t[i]), r[n - first][i])) / math.sqrt(d)
+                         for n in range(first, now + 1)])
+            o += [math.fsum(p[n - first] * seen[n][1][i][j] for n in range(first, now + 1))
+                  for j in range(d)]
+        return apply(w.matrix(at + "o_net.weight", c["d_model"], h * d), o)
+
+    def feed_forward(self, at, x):
+        inner = [relu(a) for a in self.affine(at + "CoreNet.0", self.c["d_inner"], x, True)]
+        return self.affine(at + "CoreNet.3", len(x), inner, True)
+
+    def around(self, at, f, x):
+        if self.c["pre_lnorm"]:
+            return add(x, f(self.norm(at, x)))
+        return self.norm(at, add(x, f(x)))
+
+    def token(self, token, state):
+        c, w = self.c, self.w
+        table = w.table("word_emb.emb_layers.0.weight", c["n_token"], c["d_model"])
+        x = times(table[token], math.sqrt(c["d_model"]))
+        for i in range(c["n_layer"]):
+            at = f"layers.{i}.dec_attn."
+            x = self.around(at, lambda y: self.attention(at, y, state), x)
+            ff = f"layers.{i}.pos_ff."
+            x = self.around(ff, lambda y: self.feed_forward(ff, y), x)
+        state.position += 1
+        head = table if c["tie_weight"] else w.matrix("crit.out_layers.0.weight", c["n_token"],
+                                                      c["d_model"], gain=3)
+        return apply(head, x, w.vector("crit.out_layers.0.bias", c["n_token"]))

@@ -35,6 +35,9 @@ LLAMA3 = {"rope_type": "llama3", "rope_theta": 500.0, "factor": 8.0, "low_freq_f
           "high_freq_factor": 4.0, "original_max_position_embeddings": 32}
 YARN = {"type": "yarn", "factor": 4.0, "original_max_position_embeddings": 16,
         "rope_type": "yarn"}
+XL = {"model_type": "transfo_xl_rmsnorm", "attn_type": 0, "n_token": 29, "d_model": 12, "n_layer": 2,
+      "n_head": 3, "d_head": 6, "d_inner": 20, "norm": "rmsnorm", "norm_eps": 1e-6,
+      "pre_lnorm": True, "tie_weight": False, "tgt_len": 5, "mem_len": 4}
 INFINITY = {"__float__": "Infinity"}
 
 VARIANTS = {
@@ -153,6 +156,10 @@ VARIANTS = {
                                    "sliding_attention": {"rope_type": "default",
                                                          "rope_theta": 30.0}},
                                "tie_word_embeddings": False}),
+    "transformer_xl_post_norm": (TransformerXl, {**XL, "norm": "layernorm", "pre_lnorm": False,
+                                                 "norm_eps": 1e-3, "clamp_len": 6}),
+    "transformer_xl_same_length": (TransformerXl, {**XL, "same_length": True, "tie_weight": True}),
+    "transformer_xl_no_memory": (TransformerXl, {**XL, "mem_len": 0, "tgt_len": 7}),
 }
 
 MODEL_TYPES = {LinearAttention: "linear_attn", RetNet: "retnet", Gla: "gla", Hgrn2: "hgrn2",
@@ -181,7 +188,8 @@ def make(name):
     weights = Weights(name)
     layers = build(config, weights)
     rng = random.Random(name)
-    tokens = [rng.randrange(config["vocab_size"]) for _ in range(TOKENS)]
+    vocabulary = config["n_token" if "n_token" in config else "vocab_size"]
+    tokens = [rng.randrange(vocabulary) for _ in range(TOKENS)]
     logits, _ = run(layers, tokens, 0)
     _, greedy = run(layers, tokens[:PROMPT], GREEDY)
     folder = os.path.join(os.path.dirname(os.path.abspath(__file__)), name)
@@ -190,10 +198,14 @@ def make(name):
     with open(os.path.join(folder, "config.json"), "w") as file:
         json.dump(config, file, indent=1)
         file.write("\n")
-    write_safetensors(os.path.join(folder, "expected.safetensors"), {
-        "input_ids": ("I64", [TOKENS], tokens),
-        "logits": ("F32", [TOKENS, config["vocab_size"]], joined(logits)),
-        "greedy_ids": ("I64", [GREEDY], greedy)})
+    expected = {"input_ids": ("I64", [TOKENS], tokens),
+                "logits": ("F32", [TOKENS, vocabulary], joined(logits)),
+                "greedy_ids": ("I64", [GREEDY], greedy)}
+    if hasattr(layers, "segmented"):
+        layers.segmented = True
+        logits, _ = run(layers, tokens, 0)
+        expected["logits_segmented"] = ("F32", [TOKENS, vocabulary], joined(logits))
+    write_safetensors(os.path.join(folder, "expected.safetensors"), expected)
     print(name, sorted(set(greedy)))
 
 

@@ -179,6 +179,18 @@ constexpr Family kFamilies[] = {
     {"gemma3", "Hugging Face folders of model type gemma3_text",
      "Gemma 3, Gemma Team 2025, arXiv:2503.19786", false, recognizes<struct Gemma3Family>,
      build<struct Gemma3Family>, kSoftmaxWindows, "hf/gemma3_text"},
+    {"transformer_xl",
+     "folders of model type transfo_xl_rmsnorm or transfo_xl_layernorm (kimiyoung/transformer-xl), "
+     "attn_type 0",
+     "Transformer-XL, Dai et al. 2019, arXiv:1901.02860; Gopher, Rae et al. 2021, arXiv:2112.11446",
+     false, recognizes<struct TransformerXlFamily>, build<struct TransformerXlFamily>,
+     "SoftmaxAttention: relative positions, keys and values of a segment and its memory; "
+     "4 C H (K + V) bytes",
+     "ref/gopher_like"},
+    {"xlnet", "Hugging Face folders of model type xlnet with attn_type bi",
+     "XLNet, Yang et al. 2019, arXiv:1906.08237", false, recognizes<struct XlnetFamily>,
+     build<struct XlnetFamily>,
+     "SoftmaxAttention: relative positions and token types; an encoder, 0 bytes", "hf/xlnet_lm"},
 };
 
 namespace {
