@@ -12,14 +12,17 @@ namespace {
 
 constexpr size_t greedy_prompt = 16;
 
-/// Logits of every token of a text that goes in `chunk` tokens at a time. `context` 0: as long as
-/// the text.
+/// A context in which a text of so many tokens sees all of itself: room for it and for the rest of
+/// the segment that it ends in, if the model has segments.
+uint32_t whole_context(size_t tokens) { return static_cast<uint32_t>(2 * tokens); }
+
+/// Logits of every token of a text that goes in `chunk` tokens at a time.
 std::vector<float> run_text(const Model& model, std::span<const int32_t> ids, size_t chunk,
                             uint32_t threads, uint32_t context) {
   linnet_session_options options = linnet_session_options_defaults();
   options.threads = threads;
   options.chunk = static_cast<uint32_t>(chunk);
-  options.context = context > 0 ? context : static_cast<uint32_t>(ids.size());
+  options.context = context;
   options.all_logits = true;
   Session session = open_session(model, options);
   const size_t vocabulary = model.describe().vocabulary;
@@ -48,7 +51,8 @@ TextComparison compare_text(const Model& model, ReferenceFile& reference, const 
   std::array<std::vector<float>, way_count> found;
   if (model.describe().has_encoder) result.first_way = all_at_once;
   for (size_t way = result.first_way; way < way_count; ++way) {
-    found[way] = run_text(model, tokens, chunks[way], threads, context);
+    found[way] = run_text(model, tokens, chunks[way], threads,
+                          context > 0 ? context : whole_context(tokens.size()));
     result.difference[way] = largest_difference(found[way], expected);
     result.equal_argmax[way] = equal_argmax_rows(found[way], expected, vocabulary);
     for (size_t other = result.first_way; other < way; ++other) {
@@ -65,7 +69,7 @@ std::vector<int32_t> continue_greedily(const Model& model, std::span<const int32
   linnet_session_options options = linnet_session_options_defaults();
   options.threads = threads;
   options.chunk = static_cast<uint32_t>(prompt.size());
-  options.context = static_cast<uint32_t>(prompt.size() + count);
+  options.context = whole_context(prompt.size() + count);
   Session session = open_session(model, options);
   std::vector<float> logits(model.describe().vocabulary);
   std::vector<int32_t> continuation;
