@@ -128,6 +128,20 @@ struct EntryPoint;
 struct EntryPointBuilder;
 struct EntryPointT;
 
+struct NormalizerStep;
+struct NormalizerStepBuilder;
+struct NormalizerStepT;
+
+struct PreTokenizerStep;
+struct PreTokenizerStepBuilder;
+struct PreTokenizerStepT;
+
+struct DecoderStep;
+struct DecoderStepBuilder;
+struct DecoderStepT;
+
+struct TemplatePiece;
+
 struct AddedToken;
 
 struct Tokenizer;
@@ -1215,31 +1229,40 @@ enum class TokenizerKind : uint8_t {
   byte_level_bpe = 0,
   longest_match = 1,
   bytes = 2,
+  word_piece = 3,
+  unigram = 4,
+  character_bpe = 5,
   MIN = byte_level_bpe,
-  MAX = bytes
+  MAX = character_bpe
 };
 
-inline const TokenizerKind (&EnumValuesTokenizerKind())[3] {
+inline const TokenizerKind (&EnumValuesTokenizerKind())[6] {
   static const TokenizerKind values[] = {
     TokenizerKind::byte_level_bpe,
     TokenizerKind::longest_match,
-    TokenizerKind::bytes
+    TokenizerKind::bytes,
+    TokenizerKind::word_piece,
+    TokenizerKind::unigram,
+    TokenizerKind::character_bpe
   };
   return values;
 }
 
 inline const char * const *EnumNamesTokenizerKind() {
-  static const char * const names[4] = {
+  static const char * const names[7] = {
     "byte_level_bpe",
     "longest_match",
     "bytes",
+    "word_piece",
+    "unigram",
+    "character_bpe",
     nullptr
   };
   return names;
 }
 
 inline const char *EnumNameTokenizerKind(TokenizerKind e) {
-  if (::flatbuffers::IsOutRange(e, TokenizerKind::byte_level_bpe, TokenizerKind::bytes)) return "";
+  if (::flatbuffers::IsOutRange(e, TokenizerKind::byte_level_bpe, TokenizerKind::character_bpe)) return "";
   const size_t index = static_cast<size_t>(e);
   return EnumNamesTokenizerKind()[index];
 }
@@ -1272,6 +1295,228 @@ inline const char *EnumNameNormalizer(Normalizer e) {
   if (::flatbuffers::IsOutRange(e, Normalizer::none, Normalizer::nfc)) return "";
   const size_t index = static_cast<size_t>(e);
   return EnumNamesNormalizer()[index];
+}
+
+enum class NormalizerKind : uint8_t {
+  nfc = 0,
+  nfd = 1,
+  nfkc = 2,
+  nfkd = 3,
+  lowercase = 4,
+  strip_accents = 5,
+  strip_left = 6,
+  strip_right = 7,
+  replace = 8,
+  replace_matches = 9,
+  prepend = 10,
+  charsmap = 11,
+  nmt = 12,
+  bert_clean = 13,
+  bert_ideographs = 14,
+  bert_accents = 15,
+  MIN = nfc,
+  MAX = bert_accents
+};
+
+inline const NormalizerKind (&EnumValuesNormalizerKind())[16] {
+  static const NormalizerKind values[] = {
+    NormalizerKind::nfc,
+    NormalizerKind::nfd,
+    NormalizerKind::nfkc,
+    NormalizerKind::nfkd,
+    NormalizerKind::lowercase,
+    NormalizerKind::strip_accents,
+    NormalizerKind::strip_left,
+    NormalizerKind::strip_right,
+    NormalizerKind::replace,
+    NormalizerKind::replace_matches,
+    NormalizerKind::prepend,
+    NormalizerKind::charsmap,
+    NormalizerKind::nmt,
+    NormalizerKind::bert_clean,
+    NormalizerKind::bert_ideographs,
+    NormalizerKind::bert_accents
+  };
+  return values;
+}
+
+inline const char * const *EnumNamesNormalizerKind() {
+  static const char * const names[17] = {
+    "nfc",
+    "nfd",
+    "nfkc",
+    "nfkd",
+    "lowercase",
+    "strip_accents",
+    "strip_left",
+    "strip_right",
+    "replace",
+    "replace_matches",
+    "prepend",
+    "charsmap",
+    "nmt",
+    "bert_clean",
+    "bert_ideographs",
+    "bert_accents",
+    nullptr
+  };
+  return names;
+}
+
+inline const char *EnumNameNormalizerKind(NormalizerKind e) {
+  if (::flatbuffers::IsOutRange(e, NormalizerKind::nfc, NormalizerKind::bert_accents)) return "";
+  const size_t index = static_cast<size_t>(e);
+  return EnumNamesNormalizerKind()[index];
+}
+
+enum class PreTokenizerKind : uint8_t {
+  split = 0,
+  metaspace = 1,
+  MIN = split,
+  MAX = metaspace
+};
+
+inline const PreTokenizerKind (&EnumValuesPreTokenizerKind())[2] {
+  static const PreTokenizerKind values[] = {
+    PreTokenizerKind::split,
+    PreTokenizerKind::metaspace
+  };
+  return values;
+}
+
+inline const char * const *EnumNamesPreTokenizerKind() {
+  static const char * const names[3] = {
+    "split",
+    "metaspace",
+    nullptr
+  };
+  return names;
+}
+
+inline const char *EnumNamePreTokenizerKind(PreTokenizerKind e) {
+  if (::flatbuffers::IsOutRange(e, PreTokenizerKind::split, PreTokenizerKind::metaspace)) return "";
+  const size_t index = static_cast<size_t>(e);
+  return EnumNamesPreTokenizerKind()[index];
+}
+
+enum class SplitBehavior : uint8_t {
+  isolated = 0,
+  removed = 1,
+  contiguous = 2,
+  merged_with_previous = 3,
+  merged_with_next = 4,
+  MIN = isolated,
+  MAX = merged_with_next
+};
+
+inline const SplitBehavior (&EnumValuesSplitBehavior())[5] {
+  static const SplitBehavior values[] = {
+    SplitBehavior::isolated,
+    SplitBehavior::removed,
+    SplitBehavior::contiguous,
+    SplitBehavior::merged_with_previous,
+    SplitBehavior::merged_with_next
+  };
+  return values;
+}
+
+inline const char * const *EnumNamesSplitBehavior() {
+  static const char * const names[6] = {
+    "isolated",
+    "removed",
+    "contiguous",
+    "merged_with_previous",
+    "merged_with_next",
+    nullptr
+  };
+  return names;
+}
+
+inline const char *EnumNameSplitBehavior(SplitBehavior e) {
+  if (::flatbuffers::IsOutRange(e, SplitBehavior::isolated, SplitBehavior::merged_with_next)) return "";
+  const size_t index = static_cast<size_t>(e);
+  return EnumNamesSplitBehavior()[index];
+}
+
+enum class PrependScheme : uint8_t {
+  always = 0,
+  first = 1,
+  never = 2,
+  MIN = always,
+  MAX = never
+};
+
+inline const PrependScheme (&EnumValuesPrependScheme())[3] {
+  static const PrependScheme values[] = {
+    PrependScheme::always,
+    PrependScheme::first,
+    PrependScheme::never
+  };
+  return values;
+}
+
+inline const char * const *EnumNamesPrependScheme() {
+  static const char * const names[4] = {
+    "always",
+    "first",
+    "never",
+    nullptr
+  };
+  return names;
+}
+
+inline const char *EnumNamePrependScheme(PrependScheme e) {
+  if (::flatbuffers::IsOutRange(e, PrependScheme::always, PrependScheme::never)) return "";
+  const size_t index = static_cast<size_t>(e);
+  return EnumNamesPrependScheme()[index];
+}
+
+enum class DecoderKind : uint8_t {
+  byte_fallback = 0,
+  fuse = 1,
+  strip = 2,
+  replace = 3,
+  metaspace = 4,
+  word_piece = 5,
+  end_of_word = 6,
+  separate = 7,
+  MIN = byte_fallback,
+  MAX = separate
+};
+
+inline const DecoderKind (&EnumValuesDecoderKind())[8] {
+  static const DecoderKind values[] = {
+    DecoderKind::byte_fallback,
+    DecoderKind::fuse,
+    DecoderKind::strip,
+    DecoderKind::replace,
+    DecoderKind::metaspace,
+    DecoderKind::word_piece,
+    DecoderKind::end_of_word,
+    DecoderKind::separate
+  };
+  return values;
+}
+
+inline const char * const *EnumNamesDecoderKind() {
+  static const char * const names[9] = {
+    "byte_fallback",
+    "fuse",
+    "strip",
+    "replace",
+    "metaspace",
+    "word_piece",
+    "end_of_word",
+    "separate",
+    nullptr
+  };
+  return names;
+}
+
+inline const char *EnumNameDecoderKind(DecoderKind e) {
+  if (::flatbuffers::IsOutRange(e, DecoderKind::byte_fallback, DecoderKind::separate)) return "";
+  const size_t index = static_cast<size_t>(e);
+  return EnumNamesDecoderKind()[index];
 }
 
 FLATBUFFERS_MANUALLY_ALIGNED_STRUCT(8) Segment FLATBUFFERS_FINAL_CLASS {
@@ -1330,6 +1575,29 @@ FLATBUFFERS_MANUALLY_ALIGNED_STRUCT(4) ElementwiseStep FLATBUFFERS_FINAL_CLASS {
   }
 };
 FLATBUFFERS_STRUCT_END(ElementwiseStep, 8);
+
+FLATBUFFERS_MANUALLY_ALIGNED_STRUCT(4) TemplatePiece FLATBUFFERS_FINAL_CLASS {
+ private:
+  int32_t id_;
+  uint32_t type_;
+
+ public:
+  TemplatePiece()
+      : id_(0),
+        type_(0) {
+  }
+  TemplatePiece(int32_t _id, uint32_t _type)
+      : id_(::flatbuffers::EndianScalar(_id)),
+        type_(::flatbuffers::EndianScalar(_type)) {
+  }
+  int32_t id() const {
+    return ::flatbuffers::EndianScalar(id_);
+  }
+  uint32_t type() const {
+    return ::flatbuffers::EndianScalar(type_);
+  }
+};
+FLATBUFFERS_STRUCT_END(TemplatePiece, 8);
 
 FLATBUFFERS_MANUALLY_ALIGNED_STRUCT(4) AddedToken FLATBUFFERS_FINAL_CLASS {
  private:
@@ -3449,6 +3717,341 @@ inline ::flatbuffers::Offset<EntryPoint> CreateEntryPointDirect(
 
 ::flatbuffers::Offset<EntryPoint> CreateEntryPoint(::flatbuffers::FlatBufferBuilder &_fbb, const EntryPointT *_o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
 
+struct NormalizerStepT : public ::flatbuffers::NativeTable {
+  typedef NormalizerStep TableType;
+  linnet::schema::NormalizerKind kind = linnet::schema::NormalizerKind::nfc;
+  std::string pattern{};
+  std::string content{};
+};
+
+struct NormalizerStep FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
+  typedef NormalizerStepT NativeTableType;
+  typedef NormalizerStepBuilder Builder;
+  enum FlatBuffersVTableOffset FLATBUFFERS_VTABLE_UNDERLYING_TYPE {
+    VT_KIND = 4,
+    VT_PATTERN = 6,
+    VT_CONTENT = 8
+  };
+  linnet::schema::NormalizerKind kind() const {
+    return static_cast<linnet::schema::NormalizerKind>(GetField<uint8_t>(VT_KIND, 0));
+  }
+  const ::flatbuffers::String *pattern() const {
+    return GetPointer<const ::flatbuffers::String *>(VT_PATTERN);
+  }
+  const ::flatbuffers::String *content() const {
+    return GetPointer<const ::flatbuffers::String *>(VT_CONTENT);
+  }
+  bool Verify(::flatbuffers::Verifier &verifier) const {
+    return VerifyTableStart(verifier) &&
+           VerifyField<uint8_t>(verifier, VT_KIND, 1) &&
+           VerifyOffset(verifier, VT_PATTERN) &&
+           verifier.VerifyString(pattern()) &&
+           VerifyOffset(verifier, VT_CONTENT) &&
+           verifier.VerifyString(content()) &&
+           verifier.EndTable();
+  }
+  NormalizerStepT *UnPack(const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
+  void UnPackTo(NormalizerStepT *_o, const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
+  static ::flatbuffers::Offset<NormalizerStep> Pack(::flatbuffers::FlatBufferBuilder &_fbb, const NormalizerStepT* _o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
+};
+
+struct NormalizerStepBuilder {
+  typedef NormalizerStep Table;
+  ::flatbuffers::FlatBufferBuilder &fbb_;
+  ::flatbuffers::uoffset_t start_;
+  void add_kind(linnet::schema::NormalizerKind kind) {
+    fbb_.AddElement<uint8_t>(NormalizerStep::VT_KIND, static_cast<uint8_t>(kind), 0);
+  }
+  void add_pattern(::flatbuffers::Offset<::flatbuffers::String> pattern) {
+    fbb_.AddOffset(NormalizerStep::VT_PATTERN, pattern);
+  }
+  void add_content(::flatbuffers::Offset<::flatbuffers::String> content) {
+    fbb_.AddOffset(NormalizerStep::VT_CONTENT, content);
+  }
+  explicit NormalizerStepBuilder(::flatbuffers::FlatBufferBuilder &_fbb)
+        : fbb_(_fbb) {
+    start_ = fbb_.StartTable();
+  }
+  ::flatbuffers::Offset<NormalizerStep> Finish() {
+    const auto end = fbb_.EndTable(start_);
+    auto o = ::flatbuffers::Offset<NormalizerStep>(end);
+    return o;
+  }
+};
+
+inline ::flatbuffers::Offset<NormalizerStep> CreateNormalizerStep(
+    ::flatbuffers::FlatBufferBuilder &_fbb,
+    linnet::schema::NormalizerKind kind = linnet::schema::NormalizerKind::nfc,
+    ::flatbuffers::Offset<::flatbuffers::String> pattern = 0,
+    ::flatbuffers::Offset<::flatbuffers::String> content = 0) {
+  NormalizerStepBuilder builder_(_fbb);
+  builder_.add_content(content);
+  builder_.add_pattern(pattern);
+  builder_.add_kind(kind);
+  return builder_.Finish();
+}
+
+inline ::flatbuffers::Offset<NormalizerStep> CreateNormalizerStepDirect(
+    ::flatbuffers::FlatBufferBuilder &_fbb,
+    linnet::schema::NormalizerKind kind = linnet::schema::NormalizerKind::nfc,
+    const char *pattern = nullptr,
+    const char *content = nullptr) {
+  auto pattern__ = pattern ? _fbb.CreateString(pattern) : 0;
+  auto content__ = content ? _fbb.CreateString(content) : 0;
+  return linnet::schema::CreateNormalizerStep(
+      _fbb,
+      kind,
+      pattern__,
+      content__);
+}
+
+::flatbuffers::Offset<NormalizerStep> CreateNormalizerStep(::flatbuffers::FlatBufferBuilder &_fbb, const NormalizerStepT *_o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
+
+struct PreTokenizerStepT : public ::flatbuffers::NativeTable {
+  typedef PreTokenizerStep TableType;
+  linnet::schema::PreTokenizerKind kind = linnet::schema::PreTokenizerKind::split;
+  std::string pattern{};
+  std::string content{};
+  linnet::schema::SplitBehavior behavior = linnet::schema::SplitBehavior::isolated;
+  bool invert = false;
+  linnet::schema::PrependScheme prepend = linnet::schema::PrependScheme::always;
+};
+
+struct PreTokenizerStep FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
+  typedef PreTokenizerStepT NativeTableType;
+  typedef PreTokenizerStepBuilder Builder;
+  enum FlatBuffersVTableOffset FLATBUFFERS_VTABLE_UNDERLYING_TYPE {
+    VT_KIND = 4,
+    VT_PATTERN = 6,
+    VT_CONTENT = 8,
+    VT_BEHAVIOR = 10,
+    VT_INVERT = 12,
+    VT_PREPEND = 14
+  };
+  linnet::schema::PreTokenizerKind kind() const {
+    return static_cast<linnet::schema::PreTokenizerKind>(GetField<uint8_t>(VT_KIND, 0));
+  }
+  const ::flatbuffers::String *pattern() const {
+    return GetPointer<const ::flatbuffers::String *>(VT_PATTERN);
+  }
+  const ::flatbuffers::String *content() const {
+    return GetPointer<const ::flatbuffers::String *>(VT_CONTENT);
+  }
+  linnet::schema::SplitBehavior behavior() const {
+    return static_cast<linnet::schema::SplitBehavior>(GetField<uint8_t>(VT_BEHAVIOR, 0));
+  }
+  bool invert() const {
+    return GetField<uint8_t>(VT_INVERT, 0) != 0;
+  }
+  linnet::schema::PrependScheme prepend() const {
+    return static_cast<linnet::schema::PrependScheme>(GetField<uint8_t>(VT_PREPEND, 0));
+  }
+  bool Verify(::flatbuffers::Verifier &verifier) const {
+    return VerifyTableStart(verifier) &&
+           VerifyField<uint8_t>(verifier, VT_KIND, 1) &&
+           VerifyOffset(verifier, VT_PATTERN) &&
+           verifier.VerifyString(pattern()) &&
+           VerifyOffset(verifier, VT_CONTENT) &&
+           verifier.VerifyString(content()) &&
+           VerifyField<uint8_t>(verifier, VT_BEHAVIOR, 1) &&
+           VerifyField<uint8_t>(verifier, VT_INVERT, 1) &&
+           VerifyField<uint8_t>(verifier, VT_PREPEND, 1) &&
+           verifier.EndTable();
+  }
+  PreTokenizerStepT *UnPack(const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
+  void UnPackTo(PreTokenizerStepT *_o, const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
+  static ::flatbuffers::Offset<PreTokenizerStep> Pack(::flatbuffers::FlatBufferBuilder &_fbb, const PreTokenizerStepT* _o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
+};
+
+struct PreTokenizerStepBuilder {
+  typedef PreTokenizerStep Table;
+  ::flatbuffers::FlatBufferBuilder &fbb_;
+  ::flatbuffers::uoffset_t start_;
+  void add_kind(linnet::schema::PreTokenizerKind kind) {
+    fbb_.AddElement<uint8_t>(PreTokenizerStep::VT_KIND, static_cast<uint8_t>(kind), 0);
+  }
+  void add_pattern(::flatbuffers::Offset<::flatbuffers::String> pattern) {
+    fbb_.AddOffset(PreTokenizerStep::VT_PATTERN, pattern);
+  }
+  void add_content(::flatbuffers::Offset<::flatbuffers::String> content) {
+    fbb_.AddOffset(PreTokenizerStep::VT_CONTENT, content);
+  }
+  void add_behavior(linnet::schema::SplitBehavior behavior) {
+    fbb_.AddElement<uint8_t>(PreTokenizerStep::VT_BEHAVIOR, static_cast<uint8_t>(behavior), 0);
+  }
+  void add_invert(bool invert) {
+    fbb_.AddElement<uint8_t>(PreTokenizerStep::VT_INVERT, static_cast<uint8_t>(invert), 0);
+  }
+  void add_prepend(linnet::schema::PrependScheme prepend) {
+    fbb_.AddElement<uint8_t>(PreTokenizerStep::VT_PREPEND, static_cast<uint8_t>(prepend), 0);
+  }
+  explicit PreTokenizerStepBuilder(::flatbuffers::FlatBufferBuilder &_fbb)
+        : fbb_(_fbb) {
+    start_ = fbb_.StartTable();
+  }
+  ::flatbuffers::Offset<PreTokenizerStep> Finish() {
+    const auto end = fbb_.EndTable(start_);
+    auto o = ::flatbuffers::Offset<PreTokenizerStep>(end);
+    return o;
+  }
+};
+
+inline ::flatbuffers::Offset<PreTokenizerStep> CreatePreTokenizerStep(
+    ::flatbuffers::FlatBufferBuilder &_fbb,
+    linnet::schema::PreTokenizerKind kind = linnet::schema::PreTokenizerKind::split,
+    ::flatbuffers::Offset<::flatbuffers::String> pattern = 0,
+    ::flatbuffers::Offset<::flatbuffers::String> content = 0,
+    linnet::schema::SplitBehavior behavior = linnet::schema::SplitBehavior::isolated,
+    bool invert = false,
+    linnet::schema::PrependScheme prepend = linnet::schema::PrependScheme::always) {
+  PreTokenizerStepBuilder builder_(_fbb);
+  builder_.add_content(content);
+  builder_.add_pattern(pattern);
+  builder_.add_prepend(prepend);
+  builder_.add_invert(invert);
+  builder_.add_behavior(behavior);
+  builder_.add_kind(kind);
+  return builder_.Finish();
+}
+
+inline ::flatbuffers::Offset<PreTokenizerStep> CreatePreTokenizerStepDirect(
+    ::flatbuffers::FlatBufferBuilder &_fbb,
+    linnet::schema::PreTokenizerKind kind = linnet::schema::PreTokenizerKind::split,
+    const char *pattern = nullptr,
+    const char *content = nullptr,
+    linnet::schema::SplitBehavior behavior = linnet::schema::SplitBehavior::isolated,
+    bool invert = false,
+    linnet::schema::PrependScheme prepend = linnet::schema::PrependScheme::always) {
+  auto pattern__ = pattern ? _fbb.CreateString(pattern) : 0;
+  auto content__ = content ? _fbb.CreateString(content) : 0;
+  return linnet::schema::CreatePreTokenizerStep(
+      _fbb,
+      kind,
+      pattern__,
+      content__,
+      behavior,
+      invert,
+      prepend);
+}
+
+::flatbuffers::Offset<PreTokenizerStep> CreatePreTokenizerStep(::flatbuffers::FlatBufferBuilder &_fbb, const PreTokenizerStepT *_o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
+
+struct DecoderStepT : public ::flatbuffers::NativeTable {
+  typedef DecoderStep TableType;
+  linnet::schema::DecoderKind kind = linnet::schema::DecoderKind::byte_fallback;
+  std::string pattern{};
+  std::string content{};
+  uint32_t start = 0;
+  uint32_t stop = 0;
+};
+
+struct DecoderStep FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
+  typedef DecoderStepT NativeTableType;
+  typedef DecoderStepBuilder Builder;
+  enum FlatBuffersVTableOffset FLATBUFFERS_VTABLE_UNDERLYING_TYPE {
+    VT_KIND = 4,
+    VT_PATTERN = 6,
+    VT_CONTENT = 8,
+    VT_START = 10,
+    VT_STOP = 12
+  };
+  linnet::schema::DecoderKind kind() const {
+    return static_cast<linnet::schema::DecoderKind>(GetField<uint8_t>(VT_KIND, 0));
+  }
+  const ::flatbuffers::String *pattern() const {
+    return GetPointer<const ::flatbuffers::String *>(VT_PATTERN);
+  }
+  const ::flatbuffers::String *content() const {
+    return GetPointer<const ::flatbuffers::String *>(VT_CONTENT);
+  }
+  uint32_t start() const {
+    return GetField<uint32_t>(VT_START, 0);
+  }
+  uint32_t stop() const {
+    return GetField<uint32_t>(VT_STOP, 0);
+  }
+  bool Verify(::flatbuffers::Verifier &verifier) const {
+    return VerifyTableStart(verifier) &&
+           VerifyField<uint8_t>(verifier, VT_KIND, 1) &&
+           VerifyOffset(verifier, VT_PATTERN) &&
+           verifier.VerifyString(pattern()) &&
+           VerifyOffset(verifier, VT_CONTENT) &&
+           verifier.VerifyString(content()) &&
+           VerifyField<uint32_t>(verifier, VT_START, 4) &&
+           VerifyField<uint32_t>(verifier, VT_STOP, 4) &&
+           verifier.EndTable();
+  }
+  DecoderStepT *UnPack(const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
+  void UnPackTo(DecoderStepT *_o, const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
+  static ::flatbuffers::Offset<DecoderStep> Pack(::flatbuffers::FlatBufferBuilder &_fbb, const DecoderStepT* _o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
+};
+
+struct DecoderStepBuilder {
+  typedef DecoderStep Table;
+  ::flatbuffers::FlatBufferBuilder &fbb_;
+  ::flatbuffers::uoffset_t start_;
+  void add_kind(linnet::schema::DecoderKind kind) {
+    fbb_.AddElement<uint8_t>(DecoderStep::VT_KIND, static_cast<uint8_t>(kind), 0);
+  }
+  void add_pattern(::flatbuffers::Offset<::flatbuffers::String> pattern) {
+    fbb_.AddOffset(DecoderStep::VT_PATTERN, pattern);
+  }
+  void add_content(::flatbuffers::Offset<::flatbuffers::String> content) {
+    fbb_.AddOffset(DecoderStep::VT_CONTENT, content);
+  }
+  void add_start(uint32_t start) {
+    fbb_.AddElement<uint32_t>(DecoderStep::VT_START, start, 0);
+  }
+  void add_stop(uint32_t stop) {
+    fbb_.AddElement<uint32_t>(DecoderStep::VT_STOP, stop, 0);
+  }
+  explicit DecoderStepBuilder(::flatbuffers::FlatBufferBuilder &_fbb)
+        : fbb_(_fbb) {
+    start_ = fbb_.StartTable();
+  }
+  ::flatbuffers::Offset<DecoderStep> Finish() {
+    const auto end = fbb_.EndTable(start_);
+    auto o = ::flatbuffers::Offset<DecoderStep>(end);
+    return o;
+  }
+};
+
+inline ::flatbuffers::Offset<DecoderStep> CreateDecoderStep(
+    ::flatbuffers::FlatBufferBuilder &_fbb,
+    linnet::schema::DecoderKind kind = linnet::schema::DecoderKind::byte_fallback,
+    ::flatbuffers::Offset<::flatbuffers::String> pattern = 0,
+    ::flatbuffers::Offset<::flatbuffers::String> content = 0,
+    uint32_t start = 0,
+    uint32_t stop = 0) {
+  DecoderStepBuilder builder_(_fbb);
+  builder_.add_stop(stop);
+  builder_.add_start(start);
+  builder_.add_content(content);
+  builder_.add_pattern(pattern);
+  builder_.add_kind(kind);
+  return builder_.Finish();
+}
+
+inline ::flatbuffers::Offset<DecoderStep> CreateDecoderStepDirect(
+    ::flatbuffers::FlatBufferBuilder &_fbb,
+    linnet::schema::DecoderKind kind = linnet::schema::DecoderKind::byte_fallback,
+    const char *pattern = nullptr,
+    const char *content = nullptr,
+    uint32_t start = 0,
+    uint32_t stop = 0) {
+  auto pattern__ = pattern ? _fbb.CreateString(pattern) : 0;
+  auto content__ = content ? _fbb.CreateString(content) : 0;
+  return linnet::schema::CreateDecoderStep(
+      _fbb,
+      kind,
+      pattern__,
+      content__,
+      start,
+      stop);
+}
+
+::flatbuffers::Offset<DecoderStep> CreateDecoderStep(::flatbuffers::FlatBufferBuilder &_fbb, const DecoderStepT *_o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
+
 struct TokenizerT : public ::flatbuffers::NativeTable {
   typedef Tokenizer TableType;
   linnet::schema::TokenizerKind kind = linnet::schema::TokenizerKind::byte_level_bpe;
@@ -3467,6 +4070,18 @@ struct TokenizerT : public ::flatbuffers::NativeTable {
   std::vector<uint32_t> suffix_ids{};
   int32_t unknown_id = -1;
   bool fuse_unknown = false;
+  std::vector<std::unique_ptr<linnet::schema::NormalizerStepT>> normalizers{};
+  std::vector<std::unique_ptr<linnet::schema::PreTokenizerStepT>> pre_tokenizers{};
+  std::vector<std::unique_ptr<linnet::schema::DecoderStepT>> decoders{};
+  bool byte_fallback = false;
+  std::string continuing_prefix{};
+  std::string end_of_word_suffix{};
+  uint32_t most_word_characters = 0;
+  std::unique_ptr<linnet::schema::Segment> scores{};
+  std::unique_ptr<linnet::schema::Segment> charsmap_trie{};
+  std::unique_ptr<linnet::schema::Segment> charsmap_text{};
+  std::vector<linnet::schema::TemplatePiece> single{};
+  std::vector<linnet::schema::TemplatePiece> pair{};
   TokenizerT() = default;
   TokenizerT(const TokenizerT &o);
   TokenizerT(TokenizerT&&) FLATBUFFERS_NOEXCEPT = default;
@@ -3492,7 +4107,19 @@ struct Tokenizer FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
     VT_PREFIX_IDS = 28,
     VT_SUFFIX_IDS = 30,
     VT_UNKNOWN_ID = 32,
-    VT_FUSE_UNKNOWN = 34
+    VT_FUSE_UNKNOWN = 34,
+    VT_NORMALIZERS = 36,
+    VT_PRE_TOKENIZERS = 38,
+    VT_DECODERS = 40,
+    VT_BYTE_FALLBACK = 42,
+    VT_CONTINUING_PREFIX = 44,
+    VT_END_OF_WORD_SUFFIX = 46,
+    VT_MOST_WORD_CHARACTERS = 48,
+    VT_SCORES = 50,
+    VT_CHARSMAP_TRIE = 52,
+    VT_CHARSMAP_TEXT = 54,
+    VT_SINGLE = 56,
+    VT_PAIR = 58
   };
   linnet::schema::TokenizerKind kind() const {
     return static_cast<linnet::schema::TokenizerKind>(GetField<uint8_t>(VT_KIND, 0));
@@ -3542,6 +4169,42 @@ struct Tokenizer FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
   bool fuse_unknown() const {
     return GetField<uint8_t>(VT_FUSE_UNKNOWN, 0) != 0;
   }
+  const ::flatbuffers::Vector<::flatbuffers::Offset<linnet::schema::NormalizerStep>> *normalizers() const {
+    return GetPointer<const ::flatbuffers::Vector<::flatbuffers::Offset<linnet::schema::NormalizerStep>> *>(VT_NORMALIZERS);
+  }
+  const ::flatbuffers::Vector<::flatbuffers::Offset<linnet::schema::PreTokenizerStep>> *pre_tokenizers() const {
+    return GetPointer<const ::flatbuffers::Vector<::flatbuffers::Offset<linnet::schema::PreTokenizerStep>> *>(VT_PRE_TOKENIZERS);
+  }
+  const ::flatbuffers::Vector<::flatbuffers::Offset<linnet::schema::DecoderStep>> *decoders() const {
+    return GetPointer<const ::flatbuffers::Vector<::flatbuffers::Offset<linnet::schema::DecoderStep>> *>(VT_DECODERS);
+  }
+  bool byte_fallback() const {
+    return GetField<uint8_t>(VT_BYTE_FALLBACK, 0) != 0;
+  }
+  const ::flatbuffers::String *continuing_prefix() const {
+    return GetPointer<const ::flatbuffers::String *>(VT_CONTINUING_PREFIX);
+  }
+  const ::flatbuffers::String *end_of_word_suffix() const {
+    return GetPointer<const ::flatbuffers::String *>(VT_END_OF_WORD_SUFFIX);
+  }
+  uint32_t most_word_characters() const {
+    return GetField<uint32_t>(VT_MOST_WORD_CHARACTERS, 0);
+  }
+  const linnet::schema::Segment *scores() const {
+    return GetStruct<const linnet::schema::Segment *>(VT_SCORES);
+  }
+  const linnet::schema::Segment *charsmap_trie() const {
+    return GetStruct<const linnet::schema::Segment *>(VT_CHARSMAP_TRIE);
+  }
+  const linnet::schema::Segment *charsmap_text() const {
+    return GetStruct<const linnet::schema::Segment *>(VT_CHARSMAP_TEXT);
+  }
+  const ::flatbuffers::Vector<const linnet::schema::TemplatePiece *> *single() const {
+    return GetPointer<const ::flatbuffers::Vector<const linnet::schema::TemplatePiece *> *>(VT_SINGLE);
+  }
+  const ::flatbuffers::Vector<const linnet::schema::TemplatePiece *> *pair() const {
+    return GetPointer<const ::flatbuffers::Vector<const linnet::schema::TemplatePiece *> *>(VT_PAIR);
+  }
   bool Verify(::flatbuffers::Verifier &verifier) const {
     return VerifyTableStart(verifier) &&
            VerifyField<uint8_t>(verifier, VT_KIND, 1) &&
@@ -3565,6 +4228,28 @@ struct Tokenizer FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
            verifier.VerifyVector(suffix_ids()) &&
            VerifyField<int32_t>(verifier, VT_UNKNOWN_ID, 4) &&
            VerifyField<uint8_t>(verifier, VT_FUSE_UNKNOWN, 1) &&
+           VerifyOffset(verifier, VT_NORMALIZERS) &&
+           verifier.VerifyVector(normalizers()) &&
+           verifier.VerifyVectorOfTables(normalizers()) &&
+           VerifyOffset(verifier, VT_PRE_TOKENIZERS) &&
+           verifier.VerifyVector(pre_tokenizers()) &&
+           verifier.VerifyVectorOfTables(pre_tokenizers()) &&
+           VerifyOffset(verifier, VT_DECODERS) &&
+           verifier.VerifyVector(decoders()) &&
+           verifier.VerifyVectorOfTables(decoders()) &&
+           VerifyField<uint8_t>(verifier, VT_BYTE_FALLBACK, 1) &&
+           VerifyOffset(verifier, VT_CONTINUING_PREFIX) &&
+           verifier.VerifyString(continuing_prefix()) &&
+           VerifyOffset(verifier, VT_END_OF_WORD_SUFFIX) &&
+           verifier.VerifyString(end_of_word_suffix()) &&
+           VerifyField<uint32_t>(verifier, VT_MOST_WORD_CHARACTERS, 4) &&
+           VerifyField<linnet::schema::Segment>(verifier, VT_SCORES, 8) &&
+           VerifyField<linnet::schema::Segment>(verifier, VT_CHARSMAP_TRIE, 8) &&
+           VerifyField<linnet::schema::Segment>(verifier, VT_CHARSMAP_TEXT, 8) &&
+           VerifyOffset(verifier, VT_SINGLE) &&
+           verifier.VerifyVector(single()) &&
+           VerifyOffset(verifier, VT_PAIR) &&
+           verifier.VerifyVector(pair()) &&
            verifier.EndTable();
   }
   TokenizerT *UnPack(const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
@@ -3624,6 +4309,42 @@ struct TokenizerBuilder {
   void add_fuse_unknown(bool fuse_unknown) {
     fbb_.AddElement<uint8_t>(Tokenizer::VT_FUSE_UNKNOWN, static_cast<uint8_t>(fuse_unknown), 0);
   }
+  void add_normalizers(::flatbuffers::Offset<::flatbuffers::Vector<::flatbuffers::Offset<linnet::schema::NormalizerStep>>> normalizers) {
+    fbb_.AddOffset(Tokenizer::VT_NORMALIZERS, normalizers);
+  }
+  void add_pre_tokenizers(::flatbuffers::Offset<::flatbuffers::Vector<::flatbuffers::Offset<linnet::schema::PreTokenizerStep>>> pre_tokenizers) {
+    fbb_.AddOffset(Tokenizer::VT_PRE_TOKENIZERS, pre_tokenizers);
+  }
+  void add_decoders(::flatbuffers::Offset<::flatbuffers::Vector<::flatbuffers::Offset<linnet::schema::DecoderStep>>> decoders) {
+    fbb_.AddOffset(Tokenizer::VT_DECODERS, decoders);
+  }
+  void add_byte_fallback(bool byte_fallback) {
+    fbb_.AddElement<uint8_t>(Tokenizer::VT_BYTE_FALLBACK, static_cast<uint8_t>(byte_fallback), 0);
+  }
+  void add_continuing_prefix(::flatbuffers::Offset<::flatbuffers::String> continuing_prefix) {
+    fbb_.AddOffset(Tokenizer::VT_CONTINUING_PREFIX, continuing_prefix);
+  }
+  void add_end_of_word_suffix(::flatbuffers::Offset<::flatbuffers::String> end_of_word_suffix) {
+    fbb_.AddOffset(Tokenizer::VT_END_OF_WORD_SUFFIX, end_of_word_suffix);
+  }
+  void add_most_word_characters(uint32_t most_word_characters) {
+    fbb_.AddElement<uint32_t>(Tokenizer::VT_MOST_WORD_CHARACTERS, most_word_characters, 0);
+  }
+  void add_scores(const linnet::schema::Segment *scores) {
+    fbb_.AddStruct(Tokenizer::VT_SCORES, scores);
+  }
+  void add_charsmap_trie(const linnet::schema::Segment *charsmap_trie) {
+    fbb_.AddStruct(Tokenizer::VT_CHARSMAP_TRIE, charsmap_trie);
+  }
+  void add_charsmap_text(const linnet::schema::Segment *charsmap_text) {
+    fbb_.AddStruct(Tokenizer::VT_CHARSMAP_TEXT, charsmap_text);
+  }
+  void add_single(::flatbuffers::Offset<::flatbuffers::Vector<const linnet::schema::TemplatePiece *>> single) {
+    fbb_.AddOffset(Tokenizer::VT_SINGLE, single);
+  }
+  void add_pair(::flatbuffers::Offset<::flatbuffers::Vector<const linnet::schema::TemplatePiece *>> pair) {
+    fbb_.AddOffset(Tokenizer::VT_PAIR, pair);
+  }
   explicit TokenizerBuilder(::flatbuffers::FlatBufferBuilder &_fbb)
         : fbb_(_fbb) {
     start_ = fbb_.StartTable();
@@ -3652,8 +4373,31 @@ inline ::flatbuffers::Offset<Tokenizer> CreateTokenizer(
     ::flatbuffers::Offset<::flatbuffers::Vector<uint32_t>> prefix_ids = 0,
     ::flatbuffers::Offset<::flatbuffers::Vector<uint32_t>> suffix_ids = 0,
     int32_t unknown_id = -1,
-    bool fuse_unknown = false) {
+    bool fuse_unknown = false,
+    ::flatbuffers::Offset<::flatbuffers::Vector<::flatbuffers::Offset<linnet::schema::NormalizerStep>>> normalizers = 0,
+    ::flatbuffers::Offset<::flatbuffers::Vector<::flatbuffers::Offset<linnet::schema::PreTokenizerStep>>> pre_tokenizers = 0,
+    ::flatbuffers::Offset<::flatbuffers::Vector<::flatbuffers::Offset<linnet::schema::DecoderStep>>> decoders = 0,
+    bool byte_fallback = false,
+    ::flatbuffers::Offset<::flatbuffers::String> continuing_prefix = 0,
+    ::flatbuffers::Offset<::flatbuffers::String> end_of_word_suffix = 0,
+    uint32_t most_word_characters = 0,
+    const linnet::schema::Segment *scores = nullptr,
+    const linnet::schema::Segment *charsmap_trie = nullptr,
+    const linnet::schema::Segment *charsmap_text = nullptr,
+    ::flatbuffers::Offset<::flatbuffers::Vector<const linnet::schema::TemplatePiece *>> single = 0,
+    ::flatbuffers::Offset<::flatbuffers::Vector<const linnet::schema::TemplatePiece *>> pair = 0) {
   TokenizerBuilder builder_(_fbb);
+  builder_.add_pair(pair);
+  builder_.add_single(single);
+  builder_.add_charsmap_text(charsmap_text);
+  builder_.add_charsmap_trie(charsmap_trie);
+  builder_.add_scores(scores);
+  builder_.add_most_word_characters(most_word_characters);
+  builder_.add_end_of_word_suffix(end_of_word_suffix);
+  builder_.add_continuing_prefix(continuing_prefix);
+  builder_.add_decoders(decoders);
+  builder_.add_pre_tokenizers(pre_tokenizers);
+  builder_.add_normalizers(normalizers);
   builder_.add_unknown_id(unknown_id);
   builder_.add_suffix_ids(suffix_ids);
   builder_.add_prefix_ids(prefix_ids);
@@ -3665,6 +4409,7 @@ inline ::flatbuffers::Offset<Tokenizer> CreateTokenizer(
   builder_.add_token_bytes(token_bytes);
   builder_.add_token_offsets(token_offsets);
   builder_.add_vocabulary(vocabulary);
+  builder_.add_byte_fallback(byte_fallback);
   builder_.add_fuse_unknown(fuse_unknown);
   builder_.add_ignore_merges(ignore_merges);
   builder_.add_add_prefix_space(add_prefix_space);
@@ -3690,11 +4435,30 @@ inline ::flatbuffers::Offset<Tokenizer> CreateTokenizerDirect(
     const std::vector<uint32_t> *prefix_ids = nullptr,
     const std::vector<uint32_t> *suffix_ids = nullptr,
     int32_t unknown_id = -1,
-    bool fuse_unknown = false) {
+    bool fuse_unknown = false,
+    const std::vector<::flatbuffers::Offset<linnet::schema::NormalizerStep>> *normalizers = nullptr,
+    const std::vector<::flatbuffers::Offset<linnet::schema::PreTokenizerStep>> *pre_tokenizers = nullptr,
+    const std::vector<::flatbuffers::Offset<linnet::schema::DecoderStep>> *decoders = nullptr,
+    bool byte_fallback = false,
+    const char *continuing_prefix = nullptr,
+    const char *end_of_word_suffix = nullptr,
+    uint32_t most_word_characters = 0,
+    const linnet::schema::Segment *scores = nullptr,
+    const linnet::schema::Segment *charsmap_trie = nullptr,
+    const linnet::schema::Segment *charsmap_text = nullptr,
+    const std::vector<linnet::schema::TemplatePiece> *single = nullptr,
+    const std::vector<linnet::schema::TemplatePiece> *pair = nullptr) {
   auto split_patterns__ = split_patterns ? _fbb.CreateVector<::flatbuffers::Offset<::flatbuffers::String>>(*split_patterns) : 0;
   auto added_tokens__ = added_tokens ? _fbb.CreateVectorOfStructs<linnet::schema::AddedToken>(*added_tokens) : 0;
   auto prefix_ids__ = prefix_ids ? _fbb.CreateVector<uint32_t>(*prefix_ids) : 0;
   auto suffix_ids__ = suffix_ids ? _fbb.CreateVector<uint32_t>(*suffix_ids) : 0;
+  auto normalizers__ = normalizers ? _fbb.CreateVector<::flatbuffers::Offset<linnet::schema::NormalizerStep>>(*normalizers) : 0;
+  auto pre_tokenizers__ = pre_tokenizers ? _fbb.CreateVector<::flatbuffers::Offset<linnet::schema::PreTokenizerStep>>(*pre_tokenizers) : 0;
+  auto decoders__ = decoders ? _fbb.CreateVector<::flatbuffers::Offset<linnet::schema::DecoderStep>>(*decoders) : 0;
+  auto continuing_prefix__ = continuing_prefix ? _fbb.CreateString(continuing_prefix) : 0;
+  auto end_of_word_suffix__ = end_of_word_suffix ? _fbb.CreateString(end_of_word_suffix) : 0;
+  auto single__ = single ? _fbb.CreateVectorOfStructs<linnet::schema::TemplatePiece>(*single) : 0;
+  auto pair__ = pair ? _fbb.CreateVectorOfStructs<linnet::schema::TemplatePiece>(*pair) : 0;
   return linnet::schema::CreateTokenizer(
       _fbb,
       kind,
@@ -3712,7 +4476,19 @@ inline ::flatbuffers::Offset<Tokenizer> CreateTokenizerDirect(
       prefix_ids__,
       suffix_ids__,
       unknown_id,
-      fuse_unknown);
+      fuse_unknown,
+      normalizers__,
+      pre_tokenizers__,
+      decoders__,
+      byte_fallback,
+      continuing_prefix__,
+      end_of_word_suffix__,
+      most_word_characters,
+      scores,
+      charsmap_trie,
+      charsmap_text,
+      single__,
+      pair__);
 }
 
 ::flatbuffers::Offset<Tokenizer> CreateTokenizer(::flatbuffers::FlatBufferBuilder &_fbb, const TokenizerT *_o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
@@ -5328,6 +6104,117 @@ inline ::flatbuffers::Offset<EntryPoint> CreateEntryPoint(::flatbuffers::FlatBuf
       _output_names);
 }
 
+inline NormalizerStepT *NormalizerStep::UnPack(const ::flatbuffers::resolver_function_t *_resolver) const {
+  auto _o = std::unique_ptr<NormalizerStepT>(new NormalizerStepT());
+  UnPackTo(_o.get(), _resolver);
+  return _o.release();
+}
+
+inline void NormalizerStep::UnPackTo(NormalizerStepT *_o, const ::flatbuffers::resolver_function_t *_resolver) const {
+  (void)_o;
+  (void)_resolver;
+  { auto _e = kind(); _o->kind = _e; }
+  { auto _e = pattern(); if (_e) _o->pattern = _e->str(); }
+  { auto _e = content(); if (_e) _o->content = _e->str(); }
+}
+
+inline ::flatbuffers::Offset<NormalizerStep> NormalizerStep::Pack(::flatbuffers::FlatBufferBuilder &_fbb, const NormalizerStepT* _o, const ::flatbuffers::rehasher_function_t *_rehasher) {
+  return CreateNormalizerStep(_fbb, _o, _rehasher);
+}
+
+inline ::flatbuffers::Offset<NormalizerStep> CreateNormalizerStep(::flatbuffers::FlatBufferBuilder &_fbb, const NormalizerStepT *_o, const ::flatbuffers::rehasher_function_t *_rehasher) {
+  (void)_rehasher;
+  (void)_o;
+  struct _VectorArgs { ::flatbuffers::FlatBufferBuilder *__fbb; const NormalizerStepT* __o; const ::flatbuffers::rehasher_function_t *__rehasher; } _va = { &_fbb, _o, _rehasher}; (void)_va;
+  auto _kind = _o->kind;
+  auto _pattern = _o->pattern.empty() ? 0 : _fbb.CreateString(_o->pattern);
+  auto _content = _o->content.empty() ? 0 : _fbb.CreateString(_o->content);
+  return linnet::schema::CreateNormalizerStep(
+      _fbb,
+      _kind,
+      _pattern,
+      _content);
+}
+
+inline PreTokenizerStepT *PreTokenizerStep::UnPack(const ::flatbuffers::resolver_function_t *_resolver) const {
+  auto _o = std::unique_ptr<PreTokenizerStepT>(new PreTokenizerStepT());
+  UnPackTo(_o.get(), _resolver);
+  return _o.release();
+}
+
+inline void PreTokenizerStep::UnPackTo(PreTokenizerStepT *_o, const ::flatbuffers::resolver_function_t *_resolver) const {
+  (void)_o;
+  (void)_resolver;
+  { auto _e = kind(); _o->kind = _e; }
+  { auto _e = pattern(); if (_e) _o->pattern = _e->str(); }
+  { auto _e = content(); if (_e) _o->content = _e->str(); }
+  { auto _e = behavior(); _o->behavior = _e; }
+  { auto _e = invert(); _o->invert = _e; }
+  { auto _e = prepend(); _o->prepend = _e; }
+}
+
+inline ::flatbuffers::Offset<PreTokenizerStep> PreTokenizerStep::Pack(::flatbuffers::FlatBufferBuilder &_fbb, const PreTokenizerStepT* _o, const ::flatbuffers::rehasher_function_t *_rehasher) {
+  return CreatePreTokenizerStep(_fbb, _o, _rehasher);
+}
+
+inline ::flatbuffers::Offset<PreTokenizerStep> CreatePreTokenizerStep(::flatbuffers::FlatBufferBuilder &_fbb, const PreTokenizerStepT *_o, const ::flatbuffers::rehasher_function_t *_rehasher) {
+  (void)_rehasher;
+  (void)_o;
+  struct _VectorArgs { ::flatbuffers::FlatBufferBuilder *__fbb; const PreTokenizerStepT* __o; const ::flatbuffers::rehasher_function_t *__rehasher; } _va = { &_fbb, _o, _rehasher}; (void)_va;
+  auto _kind = _o->kind;
+  auto _pattern = _o->pattern.empty() ? 0 : _fbb.CreateString(_o->pattern);
+  auto _content = _o->content.empty() ? 0 : _fbb.CreateString(_o->content);
+  auto _behavior = _o->behavior;
+  auto _invert = _o->invert;
+  auto _prepend = _o->prepend;
+  return linnet::schema::CreatePreTokenizerStep(
+      _fbb,
+      _kind,
+      _pattern,
+      _content,
+      _behavior,
+      _invert,
+      _prepend);
+}
+
+inline DecoderStepT *DecoderStep::UnPack(const ::flatbuffers::resolver_function_t *_resolver) const {
+  auto _o = std::unique_ptr<DecoderStepT>(new DecoderStepT());
+  UnPackTo(_o.get(), _resolver);
+  return _o.release();
+}
+
+inline void DecoderStep::UnPackTo(DecoderStepT *_o, const ::flatbuffers::resolver_function_t *_resolver) const {
+  (void)_o;
+  (void)_resolver;
+  { auto _e = kind(); _o->kind = _e; }
+  { auto _e = pattern(); if (_e) _o->pattern = _e->str(); }
+  { auto _e = content(); if (_e) _o->content = _e->str(); }
+  { auto _e = start(); _o->start = _e; }
+  { auto _e = stop(); _o->stop = _e; }
+}
+
+inline ::flatbuffers::Offset<DecoderStep> DecoderStep::Pack(::flatbuffers::FlatBufferBuilder &_fbb, const DecoderStepT* _o, const ::flatbuffers::rehasher_function_t *_rehasher) {
+  return CreateDecoderStep(_fbb, _o, _rehasher);
+}
+
+inline ::flatbuffers::Offset<DecoderStep> CreateDecoderStep(::flatbuffers::FlatBufferBuilder &_fbb, const DecoderStepT *_o, const ::flatbuffers::rehasher_function_t *_rehasher) {
+  (void)_rehasher;
+  (void)_o;
+  struct _VectorArgs { ::flatbuffers::FlatBufferBuilder *__fbb; const DecoderStepT* __o; const ::flatbuffers::rehasher_function_t *__rehasher; } _va = { &_fbb, _o, _rehasher}; (void)_va;
+  auto _kind = _o->kind;
+  auto _pattern = _o->pattern.empty() ? 0 : _fbb.CreateString(_o->pattern);
+  auto _content = _o->content.empty() ? 0 : _fbb.CreateString(_o->content);
+  auto _start = _o->start;
+  auto _stop = _o->stop;
+  return linnet::schema::CreateDecoderStep(
+      _fbb,
+      _kind,
+      _pattern,
+      _content,
+      _start,
+      _stop);
+}
+
 inline TokenizerT::TokenizerT(const TokenizerT &o)
       : kind(o.kind),
         vocabulary(o.vocabulary),
@@ -5344,7 +6231,22 @@ inline TokenizerT::TokenizerT(const TokenizerT &o)
         prefix_ids(o.prefix_ids),
         suffix_ids(o.suffix_ids),
         unknown_id(o.unknown_id),
-        fuse_unknown(o.fuse_unknown) {
+        fuse_unknown(o.fuse_unknown),
+        byte_fallback(o.byte_fallback),
+        continuing_prefix(o.continuing_prefix),
+        end_of_word_suffix(o.end_of_word_suffix),
+        most_word_characters(o.most_word_characters),
+        scores((o.scores) ? new linnet::schema::Segment(*o.scores) : nullptr),
+        charsmap_trie((o.charsmap_trie) ? new linnet::schema::Segment(*o.charsmap_trie) : nullptr),
+        charsmap_text((o.charsmap_text) ? new linnet::schema::Segment(*o.charsmap_text) : nullptr),
+        single(o.single),
+        pair(o.pair) {
+  normalizers.reserve(o.normalizers.size());
+  for (const auto &normalizers_ : o.normalizers) { normalizers.emplace_back((normalizers_) ? new linnet::schema::NormalizerStepT(*normalizers_) : nullptr); }
+  pre_tokenizers.reserve(o.pre_tokenizers.size());
+  for (const auto &pre_tokenizers_ : o.pre_tokenizers) { pre_tokenizers.emplace_back((pre_tokenizers_) ? new linnet::schema::PreTokenizerStepT(*pre_tokenizers_) : nullptr); }
+  decoders.reserve(o.decoders.size());
+  for (const auto &decoders_ : o.decoders) { decoders.emplace_back((decoders_) ? new linnet::schema::DecoderStepT(*decoders_) : nullptr); }
 }
 
 inline TokenizerT &TokenizerT::operator=(TokenizerT o) FLATBUFFERS_NOEXCEPT {
@@ -5364,6 +6266,18 @@ inline TokenizerT &TokenizerT::operator=(TokenizerT o) FLATBUFFERS_NOEXCEPT {
   std::swap(suffix_ids, o.suffix_ids);
   std::swap(unknown_id, o.unknown_id);
   std::swap(fuse_unknown, o.fuse_unknown);
+  std::swap(normalizers, o.normalizers);
+  std::swap(pre_tokenizers, o.pre_tokenizers);
+  std::swap(decoders, o.decoders);
+  std::swap(byte_fallback, o.byte_fallback);
+  std::swap(continuing_prefix, o.continuing_prefix);
+  std::swap(end_of_word_suffix, o.end_of_word_suffix);
+  std::swap(most_word_characters, o.most_word_characters);
+  std::swap(scores, o.scores);
+  std::swap(charsmap_trie, o.charsmap_trie);
+  std::swap(charsmap_text, o.charsmap_text);
+  std::swap(single, o.single);
+  std::swap(pair, o.pair);
   return *this;
 }
 
@@ -5392,6 +6306,18 @@ inline void Tokenizer::UnPackTo(TokenizerT *_o, const ::flatbuffers::resolver_fu
   { auto _e = suffix_ids(); if (_e) { _o->suffix_ids.resize(_e->size()); for (::flatbuffers::uoffset_t _i = 0; _i < _e->size(); _i++) { _o->suffix_ids[_i] = _e->Get(_i); } } else { _o->suffix_ids.resize(0); } }
   { auto _e = unknown_id(); _o->unknown_id = _e; }
   { auto _e = fuse_unknown(); _o->fuse_unknown = _e; }
+  { auto _e = normalizers(); if (_e) { _o->normalizers.resize(_e->size()); for (::flatbuffers::uoffset_t _i = 0; _i < _e->size(); _i++) { if(_o->normalizers[_i]) { _e->Get(_i)->UnPackTo(_o->normalizers[_i].get(), _resolver); } else { _o->normalizers[_i] = std::unique_ptr<linnet::schema::NormalizerStepT>(_e->Get(_i)->UnPack(_resolver)); }; } } else { _o->normalizers.resize(0); } }
+  { auto _e = pre_tokenizers(); if (_e) { _o->pre_tokenizers.resize(_e->size()); for (::flatbuffers::uoffset_t _i = 0; _i < _e->size(); _i++) { if(_o->pre_tokenizers[_i]) { _e->Get(_i)->UnPackTo(_o->pre_tokenizers[_i].get(), _resolver); } else { _o->pre_tokenizers[_i] = std::unique_ptr<linnet::schema::PreTokenizerStepT>(_e->Get(_i)->UnPack(_resolver)); }; } } else { _o->pre_tokenizers.resize(0); } }
+  { auto _e = decoders(); if (_e) { _o->decoders.resize(_e->size()); for (::flatbuffers::uoffset_t _i = 0; _i < _e->size(); _i++) { if(_o->decoders[_i]) { _e->Get(_i)->UnPackTo(_o->decoders[_i].get(), _resolver); } else { _o->decoders[_i] = std::unique_ptr<linnet::schema::DecoderStepT>(_e->Get(_i)->UnPack(_resolver)); }; } } else { _o->decoders.resize(0); } }
+  { auto _e = byte_fallback(); _o->byte_fallback = _e; }
+  { auto _e = continuing_prefix(); if (_e) _o->continuing_prefix = _e->str(); }
+  { auto _e = end_of_word_suffix(); if (_e) _o->end_of_word_suffix = _e->str(); }
+  { auto _e = most_word_characters(); _o->most_word_characters = _e; }
+  { auto _e = scores(); if (_e) _o->scores = std::unique_ptr<linnet::schema::Segment>(new linnet::schema::Segment(*_e)); }
+  { auto _e = charsmap_trie(); if (_e) _o->charsmap_trie = std::unique_ptr<linnet::schema::Segment>(new linnet::schema::Segment(*_e)); }
+  { auto _e = charsmap_text(); if (_e) _o->charsmap_text = std::unique_ptr<linnet::schema::Segment>(new linnet::schema::Segment(*_e)); }
+  { auto _e = single(); if (_e) { _o->single.resize(_e->size()); for (::flatbuffers::uoffset_t _i = 0; _i < _e->size(); _i++) { _o->single[_i] = *_e->Get(_i); } } else { _o->single.resize(0); } }
+  { auto _e = pair(); if (_e) { _o->pair.resize(_e->size()); for (::flatbuffers::uoffset_t _i = 0; _i < _e->size(); _i++) { _o->pair[_i] = *_e->Get(_i); } } else { _o->pair.resize(0); } }
 }
 
 inline ::flatbuffers::Offset<Tokenizer> Tokenizer::Pack(::flatbuffers::FlatBufferBuilder &_fbb, const TokenizerT* _o, const ::flatbuffers::rehasher_function_t *_rehasher) {
@@ -5418,6 +6344,18 @@ inline ::flatbuffers::Offset<Tokenizer> CreateTokenizer(::flatbuffers::FlatBuffe
   auto _suffix_ids = _o->suffix_ids.size() ? _fbb.CreateVector(_o->suffix_ids) : 0;
   auto _unknown_id = _o->unknown_id;
   auto _fuse_unknown = _o->fuse_unknown;
+  auto _normalizers = _o->normalizers.size() ? _fbb.CreateVector<::flatbuffers::Offset<linnet::schema::NormalizerStep>> (_o->normalizers.size(), [](size_t i, _VectorArgs *__va) { return CreateNormalizerStep(*__va->__fbb, __va->__o->normalizers[i].get(), __va->__rehasher); }, &_va ) : 0;
+  auto _pre_tokenizers = _o->pre_tokenizers.size() ? _fbb.CreateVector<::flatbuffers::Offset<linnet::schema::PreTokenizerStep>> (_o->pre_tokenizers.size(), [](size_t i, _VectorArgs *__va) { return CreatePreTokenizerStep(*__va->__fbb, __va->__o->pre_tokenizers[i].get(), __va->__rehasher); }, &_va ) : 0;
+  auto _decoders = _o->decoders.size() ? _fbb.CreateVector<::flatbuffers::Offset<linnet::schema::DecoderStep>> (_o->decoders.size(), [](size_t i, _VectorArgs *__va) { return CreateDecoderStep(*__va->__fbb, __va->__o->decoders[i].get(), __va->__rehasher); }, &_va ) : 0;
+  auto _byte_fallback = _o->byte_fallback;
+  auto _continuing_prefix = _o->continuing_prefix.empty() ? 0 : _fbb.CreateString(_o->continuing_prefix);
+  auto _end_of_word_suffix = _o->end_of_word_suffix.empty() ? 0 : _fbb.CreateString(_o->end_of_word_suffix);
+  auto _most_word_characters = _o->most_word_characters;
+  auto _scores = _o->scores ? _o->scores.get() : nullptr;
+  auto _charsmap_trie = _o->charsmap_trie ? _o->charsmap_trie.get() : nullptr;
+  auto _charsmap_text = _o->charsmap_text ? _o->charsmap_text.get() : nullptr;
+  auto _single = _o->single.size() ? _fbb.CreateVectorOfStructs(_o->single) : 0;
+  auto _pair = _o->pair.size() ? _fbb.CreateVectorOfStructs(_o->pair) : 0;
   return linnet::schema::CreateTokenizer(
       _fbb,
       _kind,
@@ -5435,7 +6373,19 @@ inline ::flatbuffers::Offset<Tokenizer> CreateTokenizer(::flatbuffers::FlatBuffe
       _prefix_ids,
       _suffix_ids,
       _unknown_id,
-      _fuse_unknown);
+      _fuse_unknown,
+      _normalizers,
+      _pre_tokenizers,
+      _decoders,
+      _byte_fallback,
+      _continuing_prefix,
+      _end_of_word_suffix,
+      _most_word_characters,
+      _scores,
+      _charsmap_trie,
+      _charsmap_text,
+      _single,
+      _pair);
 }
 
 inline GenerationT *Generation::UnPack(const ::flatbuffers::resolver_function_t *_resolver) const {

@@ -73,6 +73,7 @@ class List {
   size_t size() const { return size_; }
   bool empty() const { return size_ == 0; }
   T& back() { return data_[size_ - 1]; }
+  const T& back() const { return data_[size_ - 1]; }
   T& operator[](size_t i) { return data_[i]; }
   const T& operator[](size_t i) const { return data_[i]; }
   T* begin() { return data_; }

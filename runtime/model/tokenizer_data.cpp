@@ -6,6 +6,7 @@ namespace linnet {
 namespace {
 
 constexpr size_t kMostVocabulary = size_t{1} << 30;
+constexpr size_t kMostSteps = 32;
 
 Status damaged(const char* table, const char* expected) {
   return Status::error(LINNET_INVALID_MODEL, "%s: %s", table, expected);
@@ -40,6 +41,38 @@ Status verify_merges(const TokenizerData& data) {
   return Status::ok();
 }
 
+Status verify_steps(const char* name, size_t count) {
+  if (count <= kMostSteps) return Status::ok();
+  return Status::error(LINNET_UNSUPPORTED, "%zu %s, at most %zu are allowed", count, name,
+                       kMostSteps);
+}
+
+Status verify_template(std::span<const TemplatePiece> pieces, uint32_t vocabulary) {
+  for (const TemplatePiece& piece : pieces) {
+    if (piece.id < TemplatePiece::kSecondText || piece.id >= static_cast<int64_t>(vocabulary)) {
+      return damaged("template", "a token's id, -1 or -2 is expected");
+    }
+    if (piece.type > INT32_MAX) return damaged("template", "a token type is out of range");
+  }
+  return Status::ok();
+}
+
+Status verify_scores(const TokenizerData& data) {
+  for (const uint32_t id : data.tokens_by_bytes) {
+    if (id >= data.scores.size()) return damaged("scores", "one for each token is expected");
+  }
+  return data.unknown_id >= 0 ? Status::ok() : damaged("unknown_id", "a token's id is expected");
+}
+
+Status verify_parts(const TokenizerData& data) {
+  Status status = verify_steps("normalizers", data.normalizers.size());
+  if (!status.failed()) status = verify_steps("pre-tokenizers", data.pre_tokenizers.size());
+  if (!status.failed()) status = verify_steps("decoders", data.decoders.size());
+  if (!status.failed()) status = verify_template(data.single.span(), data.vocabulary);
+  if (!status.failed()) status = verify_template(data.pair.span(), data.vocabulary);
+  return status;
+}
+
 }  // namespace
 
 Status verify_tokenizer(const TokenizerData& data) {
@@ -63,7 +96,19 @@ Status verify_tokenizer(const TokenizerData& data) {
   if (data.kind == TokenizerKind::bytes && data.vocabulary < 256) {
     return damaged("vocabulary", "256 tokens are expected, one per byte");
   }
-  return data.kind == TokenizerKind::byte_level_bpe ? verify_merges(data) : Status::ok();
+  if (Status status = verify_parts(data); status.failed()) return status;
+  switch (data.kind) {
+    case TokenizerKind::byte_level_bpe:
+    case TokenizerKind::character_bpe:
+      return verify_merges(data);
+    case TokenizerKind::unigram:
+      return verify_scores(data);
+    case TokenizerKind::longest_match:
+    case TokenizerKind::bytes:
+    case TokenizerKind::word_piece:
+      break;
+  }
+  return Status::ok();
 }
 
 }  // namespace linnet

@@ -8,6 +8,9 @@
 namespace linnet {
 namespace {
 
+// Unlike in Oniguruma, in Rust's regular expressions joiners belong to words (UTS 18, Annex C).
+bool is_joiner(char32_t c) { return c == 0x200C || c == 0x200D; }
+
 size_t skip_white_space(std::string_view text, size_t position) {
   while (position < text.size()) {
     const Utf8Character character = decode_utf8(text, position);
@@ -96,7 +99,8 @@ bool AddedTokenSplitter::find(AddedTokenPart& token, size_t& begin, size_t& end)
 
 bool AddedTokenSplitter::stands_alone(size_t begin, size_t end) const {
   const auto is_word_at = [&](size_t i) {
-    return is_word_character(decode_utf8(text_, i).code_point);
+    const char32_t c = decode_utf8(text_, i).code_point;
+    return is_word_character(c) || is_joiner(c);
   };
   if (begin > 0 && is_word_at(previous_character(text_, begin, 0))) return false;
   return end == text_.size() || !is_word_at(end);

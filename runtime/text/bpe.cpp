@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "runtime/text/utf8.h"
+
 namespace linnet {
 namespace {
 
@@ -25,6 +27,7 @@ void Bpe::open(const TokenizerData& data) {
     const size_t index = tokens_.find({&c, 1});
     byte_ids_[byte] = index == SortedTokens::kNone ? -1 : static_cast<int32_t>(tokens_.id(index));
   }
+  if (data.byte_fallback) byte_tokens_.open(tokens_);
 }
 
 bool Bpe::encode(std::string_view piece, BpeScratch& scratch, List<int32_t>& ids) const {
@@ -32,30 +35,67 @@ bool Bpe::encode(std::string_view piece, BpeScratch& scratch, List<int32_t>& ids
     const size_t index = tokens_.find(piece);
     if (index != SortedTokens::kNone) return ids.push(static_cast<int32_t>(tokens_.id(index)));
   }
-  if (piece.size() == 1 && byte_ids_[static_cast<uint8_t>(piece[0])] >= 0) {
+  if (piece.size() == 1 && data_->end_of_word_suffix.empty() &&
+      byte_ids_[static_cast<uint8_t>(piece[0])] >= 0) {
     return ids.push(byte_ids_[static_cast<uint8_t>(piece[0])]);
   }
   scratch.symbols.clear();
-  if (!split_bytes(piece, scratch.symbols)) return false;
+  if (!split(piece, scratch)) return false;
   return scratch.symbols.size() <= kShortPiece ? merge_short(scratch.symbols, ids)
                                                : merge_long(scratch, ids);
 }
 
-bool Bpe::split_bytes(std::string_view piece, List<BpeSymbol>& symbols) const {
-  bool after_unknown = false;
-  for (const char c : piece) {
-    int32_t id = byte_ids_[static_cast<uint8_t>(c)];
-    const bool unknown = id < 0;
-    if (unknown) {
-      id = data_->unknown_id;
-      if (id < 0 || (after_unknown && data_->fuse_unknown)) continue;
-    }
-    after_unknown = unknown;
+bool Bpe::split(std::string_view piece, BpeScratch& scratch) const {
+  List<BpeSymbol>& symbols = scratch.symbols;
+  const auto push = [&](int32_t id) {
     const auto position = static_cast<uint32_t>(symbols.size());
-    if (!symbols.push({static_cast<uint32_t>(id), position - 1, position + 1})) return false;
+    return symbols.push({static_cast<uint32_t>(id), position - 1, position + 1});
+  };
+  const bool bytes = data_->kind == TokenizerKind::byte_level_bpe;
+  // An unknown token waits for the next one that is known, which tokens of bytes are not.
+  bool unknown_waits = false;
+  for (size_t at = 0, size = 1; at < piece.size(); at += size) {
+    size = bytes ? 1 : decode_utf8(piece, at).size;
+    std::string_view name;
+    if (!name_symbol(piece, at, size, scratch.name, name)) return false;
+    const int32_t id = find_symbol(name);
+    if (id >= 0) {
+      if ((unknown_waits && !push(data_->unknown_id)) || !push(id)) return false;
+      unknown_waits = false;
+    } else if (data_->byte_fallback && byte_tokens_.has_all(name)) {
+      for (const char byte : name) {
+        if (!push(byte_tokens_.id(byte))) return false;
+      }
+    } else if (data_->unknown_id >= 0) {
+      if (unknown_waits && !data_->fuse_unknown && !push(data_->unknown_id)) return false;
+      unknown_waits = true;
+    }
   }
+  if (unknown_waits && !push(data_->unknown_id)) return false;
   if (!symbols.empty()) symbols.back().next = kNone;
   return true;
+}
+
+/// The text of the token for a byte or character, which depends on its place in a word.
+bool Bpe::name_symbol(std::string_view piece, size_t begin, size_t size, List<char>& scratch,
+                      std::string_view& name) const {
+  const std::string_view prefix = begin > 0 ? data_->continuing_prefix : std::string_view();
+  const bool ends = begin + size == piece.size();
+  const std::string_view suffix = ends ? data_->end_of_word_suffix : std::string_view();
+  name = piece.substr(begin, size);
+  if (prefix.empty() && suffix.empty()) return true;
+  scratch.clear();
+  for (const std::string_view part : {prefix, name, suffix}) {
+    if (!scratch.append(part.data(), part.size())) return false;
+  }
+  name = {scratch.data(), scratch.size()};
+  return true;
+}
+
+int32_t Bpe::find_symbol(std::string_view name) const {
+  if (name.size() == 1) return byte_ids_[static_cast<uint8_t>(name[0])];
+  const size_t index = tokens_.find(name);
+  return index == SortedTokens::kNone ? -1 : static_cast<int32_t>(tokens_.id(index));
 }
 
 bool Bpe::merge_short(const List<BpeSymbol>& symbols, List<int32_t>& ids) const {

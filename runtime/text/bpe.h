@@ -29,21 +29,26 @@ struct BpeCandidate {
 struct BpeScratch {
   List<BpeSymbol> symbols;
   List<BpeCandidate> heap;
+  List<char> name;
 };
 
-/// Byte-level byte-pair encoding. A piece starts as the tokens of its bytes; the neighbours whose
-/// merge has the lowest rank are merged, the leftmost first, until none can be. The tables must
-/// outlive it.
+/// Byte-pair encoding (Sennrich et al. 2016). A piece starts as the tokens of its bytes or, in the
+/// kind over characters, of its characters; the neighbours whose merge has the lowest rank are
+/// merged, the leftmost first, until none can be. The tables must outlive it.
 class Bpe {
  public:
   void open(const TokenizerData& data);
 
   /// Adds the ids of a piece of less than 2^32 - 1 bytes, in O(n log n); false when memory is not
-  /// to be had. A byte that has no token becomes the unknown token or, without one, vanishes.
+  /// to be had. What has no token becomes the tokens of its bytes, if the model falls back to
+  /// them, else the unknown token or, without one, vanishes.
   [[nodiscard]] bool encode(std::string_view piece, BpeScratch& scratch, List<int32_t>& ids) const;
 
  private:
-  bool split_bytes(std::string_view piece, List<BpeSymbol>& symbols) const;
+  bool split(std::string_view piece, BpeScratch& scratch) const;
+  bool name_symbol(std::string_view piece, size_t begin, size_t size, List<char>& scratch,
+                   std::string_view& name) const;
+  int32_t find_symbol(std::string_view name) const;
   bool merge_short(const List<BpeSymbol>& symbols, List<int32_t>& ids) const;
   bool merge_long(BpeScratch& scratch, List<int32_t>& ids) const;
   bool push_candidate(BpeScratch& scratch, uint32_t position) const;
@@ -52,6 +57,7 @@ class Bpe {
   const TokenizerData* data_ = nullptr;
   SortedTokens tokens_;
   int32_t byte_ids_[256] = {};  // -1: the byte has no token
+  ByteTokens byte_tokens_;
 };
 
 }  // namespace linnet

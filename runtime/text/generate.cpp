@@ -41,13 +41,15 @@ class Generator {
   Sampler sampler_;
   Utf8Stream stream_;
   Array<float> logits_;
+  DecodeScratch decoding_;
   List<char> bytes_;
   List<char> text_;
 };
 
 Status Generator::open(const linnet_generate_options& options) {
   const size_t vocabulary = model_.graph().vocabulary;
-  if (!logits_.allocate(vocabulary) || !bytes_.reserve(text_room) || !text_.reserve(text_room)) {
+  if (!logits_.allocate(vocabulary) || !bytes_.reserve(text_room) || !text_.reserve(text_room) ||
+      !decoding_.from.reserve(text_room, 1) || !decoding_.to.reserve(text_room, 1)) {
     return out_of_memory();
   }
   return sampler_.open(static_cast<uint32_t>(vocabulary),
@@ -120,7 +122,7 @@ Status Generator::write(const linnet_generate_options& options, linnet_generated
 Status Generator::emit(int32_t token, bool* goes_on) {
   bytes_.clear();
   text_.clear();
-  Status status = tokenizer_.decode({&token, 1}, /*special_tokens=*/false, bytes_);
+  Status status = tokenizer_.decode_next(token, decoding_, bytes_);
   if (!status.failed()) status = stream_.push({bytes_.data(), bytes_.size()}, text_);
   if (!status.failed()) *goes_on = hand_over();
   return status;

@@ -9,7 +9,7 @@
 namespace linnet {
 namespace {
 
-constexpr size_t kMostDecomposed = 32;  // the longest canonical decomposition has 4
+constexpr size_t kMostDecomposed = 32;  // the longest decomposition has 18
 constexpr size_t kCombiningClasses = 256;
 
 Status no_memory() { return Status::error(LINNET_OUT_OF_MEMORY, "no memory to normalise a text"); }
@@ -18,8 +18,16 @@ uint8_t combining_class_of(int32_t code_point) {
   return static_cast<uint8_t>(utf8proc_get_property(code_point)->combining_class);
 }
 
-// Adds the canonical decomposition of every character.
-bool decompose(std::string_view text, List<int32_t>& out) {
+bool composes(NormalForm form) { return form == NormalForm::nfc || form == NormalForm::nfkc; }
+
+utf8proc_option_t decomposition_of(NormalForm form) {
+  const bool compatible = form == NormalForm::nfkc || form == NormalForm::nfkd;
+  return static_cast<utf8proc_option_t>(UTF8PROC_DECOMPOSE | (compatible ? UTF8PROC_COMPAT : 0));
+}
+
+// Adds the decomposition of every character.
+bool decompose(std::string_view text, NormalForm form, List<int32_t>& out) {
+  const utf8proc_option_t options = decomposition_of(form);
   utf8proc_int32_t parts[kMostDecomposed];
   int boundary = 0;
   for (size_t position = 0; position < text.size();) {
@@ -27,7 +35,7 @@ bool decompose(std::string_view text, List<int32_t>& out) {
     position += character.size;
     const auto code_point = static_cast<utf8proc_int32_t>(character.code_point);
     const utf8proc_ssize_t count =
-        utf8proc_decompose_char(code_point, parts, kMostDecomposed, UTF8PROC_DECOMPOSE, &boundary);
+        utf8proc_decompose_char(code_point, parts, kMostDecomposed, options, &boundary);
     const bool usable = count > 0 && static_cast<size_t>(count) <= kMostDecomposed;
     if (!usable) parts[0] = code_point;
     if (!out.append(parts, usable ? static_cast<size_t>(count) : 1)) return false;
@@ -64,27 +72,40 @@ bool sort_all_marks(List<int32_t>& characters) {
   return true;
 }
 
+// Composes in place; `count` is how many characters there are then.
+Status compose(List<int32_t>& characters, size_t& count) {
+  const utf8proc_ssize_t composed =
+      utf8proc_normalize_utf32(characters.data(), static_cast<utf8proc_ssize_t>(characters.size()),
+                               static_cast<utf8proc_option_t>(UTF8PROC_COMPOSE | UTF8PROC_STABLE));
+  if (composed < 0) return Status::error(LINNET_INTERNAL, "%s", utf8proc_errmsg(composed));
+  count = static_cast<size_t>(composed);
+  return Status::ok();
+}
+
 }  // namespace
 
-bool is_surely_nfc(std::string_view text) {
+bool is_surely_normal(std::string_view text, NormalForm form) {
+  const uint8_t first_that_may_change = form == NormalForm::nfc ? 0xCC : 0x80;  // U+0300 is CC 80
   for (const char c : text) {
-    if (static_cast<uint8_t>(c) >= 0xCC) return false;  // U+0300 is CC 80
+    if (static_cast<uint8_t>(c) >= first_that_may_change) return false;
   }
   return true;
 }
 
-Status append_nfc(std::string_view text, List<char>& out) {
-  if (is_surely_nfc(text)) return out.append(text.data(), text.size()) ? Status::ok() : no_memory();
+Status append_normalized(std::string_view text, NormalForm form, List<char>& out) {
+  if (is_surely_normal(text, form)) {
+    return out.append(text.data(), text.size()) ? Status::ok() : no_memory();
+  }
   List<int32_t> characters;
-  if (!characters.reserve(text.size()) || !decompose(text, characters) ||
+  if (!characters.reserve(text.size()) || !decompose(text, form, characters) ||
       !sort_all_marks(characters)) {
     return no_memory();
   }
-  const utf8proc_ssize_t count =
-      utf8proc_normalize_utf32(characters.data(), static_cast<utf8proc_ssize_t>(characters.size()),
-                               static_cast<utf8proc_option_t>(UTF8PROC_COMPOSE | UTF8PROC_STABLE));
-  if (count < 0) return Status::error(LINNET_INTERNAL, "%s", utf8proc_errmsg(count));
-  for (size_t i = 0; i < static_cast<size_t>(count); ++i) {
+  size_t count = characters.size();
+  if (composes(form)) {
+    if (Status status = compose(characters, count); status.failed()) return status;
+  }
+  for (size_t i = 0; i < count; ++i) {
     if (!append_utf8(static_cast<char32_t>(characters[i]), out)) return no_memory();
   }
   return Status::ok();

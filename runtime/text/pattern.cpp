@@ -29,16 +29,16 @@ bool PatternSplitter::next(Piece& out) {
     if (pending_.begin < pending_.end) {
       out = pending_;
       emitted_ = pending_.end;
-      pending_ = {0, 0};
+      pending_ = {};
       return true;
     }
-    Piece match = {text_.size(), text_.size()};
+    Piece match = {text_.size(), text_.size(), false};
     if (emitted_ == text_.size()) return false;
     find(match);
     // An empty match is no piece, but it ends the one before it.
     pending_ = match;
     if (emitted_ < match.begin) {
-      out = {emitted_, match.begin};
+      out = {emitted_, match.begin, false};
       emitted_ = match.begin;
       return true;
     }
@@ -56,7 +56,7 @@ bool PatternSplitter::find(Piece& match) {
     } else if (end == start && start == last_match_end_) {
       continue;
     }
-    match = {start, end};
+    match = {start, end, true};
     search_from_ = end;
     last_match_end_ = end;
     return true;

@@ -35,8 +35,9 @@ struct PatternChoice {
 };
 
 struct Piece {
-  size_t begin;
-  size_t end;
+  size_t begin = 0;
+  size_t end = 0;
+  bool matched = false;  ///< false: what lies between two matches
 };
 
 /// Cuts a text into pieces: every match of a pattern, and what lies between two matches.
@@ -81,8 +82,8 @@ class PatternSplitter {
   bool exhausted_ = false;
   size_t search_from_ = 0;
   size_t last_match_end_ = SIZE_MAX;
-  size_t emitted_ = 0;      // text before this has been given out
-  Piece pending_ = {0, 0};  // a match to give out after the text before it
+  size_t emitted_ = 0;  // text before this has been given out
+  Piece pending_;       // a match to give out after the text before it
 };
 
 }  // namespace linnet

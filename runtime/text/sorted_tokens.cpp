@@ -29,29 +29,63 @@ size_t SortedTokens::find(std::string_view wanted) const {
 }
 
 size_t SortedTokens::find_longest(std::string_view text) const {
-  if (text.empty()) return kNone;
-  const auto first = static_cast<uint8_t>(text[0]);
-  // The tokens that share their first `depth` bytes with the text are [low, high).
-  size_t low = starts_[first];
-  size_t high = starts_[first + 1];
   size_t longest = kNone;
-  for (size_t depth = 1; low < high; ++depth) {
-    if (bytes(low).size() == depth) longest = low++;  // sorted first among them
-    if (depth == text.size()) break;
-    const auto byte = static_cast<uint8_t>(text[depth]);
+  TokenPrefixes prefixes(*this, text);
+  while (prefixes.next(longest)) continue;
+  return longest;
+}
+
+TokenPrefixes::TokenPrefixes(const SortedTokens& tokens, std::string_view text)
+    : tokens_(tokens), text_(text) {
+  if (text.empty()) return;
+  const auto first = static_cast<uint8_t>(text[0]);
+  depth_ = 1;
+  low_ = tokens.starts_[first];
+  high_ = tokens.starts_[first + 1];
+}
+
+bool TokenPrefixes::next(size_t& index) {
+  while (low_ < high_) {
+    if (tokens_.bytes(low_).size() == depth_) {  // sorted first among them
+      index = low_++;
+      return true;
+    }
+    if (depth_ == text_.size()) break;
+    const size_t depth = depth_++;
+    const auto byte = static_cast<uint8_t>(text_[depth]);
     const auto byte_at = [&](uint32_t id) {
-      const std::string_view token = data_->bytes_of(id);
+      const std::string_view token = tokens_.data_->bytes_of(id);
       return token.size() > depth ? static_cast<uint8_t>(token[depth]) : 0;
     };
-    const uint32_t* ids = ids_.data();
+    const uint32_t* ids = tokens_.ids_.data();
     const uint32_t* from = std::lower_bound(
-        ids + low, ids + high, byte, [&](uint32_t id, uint8_t b) { return byte_at(id) < b; });
-    const uint32_t* to = std::upper_bound(from, ids + high, byte,
+        ids + low_, ids + high_, byte, [&](uint32_t id, uint8_t b) { return byte_at(id) < b; });
+    const uint32_t* to = std::upper_bound(from, ids + high_, byte,
                                           [&](uint8_t b, uint32_t id) { return b < byte_at(id); });
-    low = static_cast<size_t>(from - ids);
-    high = static_cast<size_t>(to - ids);
+    low_ = static_cast<size_t>(from - ids);
+    high_ = static_cast<size_t>(to - ids);
   }
-  return longest;
+  return false;
+}
+
+void ByteTokens::open(const SortedTokens& tokens) {
+  constexpr char kDigits[] = "0123456789ABCDEF";
+  for (unsigned byte = 0; byte < 256; ++byte) {
+    const char name[] = {'<', '0', 'x', kDigits[byte >> 4], kDigits[byte & 15], '>'};
+    const size_t index = tokens.find({name, sizeof name});
+    ids_[byte] = index == SortedTokens::kNone ? -1 : static_cast<int32_t>(tokens.id(index));
+  }
+}
+
+bool ByteTokens::has_all(std::string_view text) const {
+  return std::all_of(text.begin(), text.end(), [&](char byte) { return id(byte) >= 0; });
+}
+
+bool ByteTokens::append(std::string_view text, List<int32_t>& ids) const {
+  for (const char byte : text) {
+    if (!ids.push(id(byte))) return false;
+  }
+  return true;
 }
 
 }  // namespace linnet

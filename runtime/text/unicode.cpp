@@ -127,6 +127,20 @@ bool is_word_character(char32_t c) {
   return circled_letter || (category_of(c) & kWord) != 0;
 }
 
+bool is_mark(char32_t c) { return (category_of(c) & kMark) != 0; }
+
+bool is_nonspacing_mark(char32_t c) { return category_of(c) == bit(UTF8PROC_CATEGORY_MN); }
+
+bool is_control_or_private(char32_t c) {
+  return (category_of(c) & kOther & ~bit(UTF8PROC_CATEGORY_CN)) != 0;
+}
+
+bool GraphemeBreak::before(char32_t code_point) {
+  const int32_t previous = previous_;
+  previous_ = signed_of(code_point);
+  return previous >= 0 && utf8proc_grapheme_break_stateful(previous, previous_, &state_);
+}
+
 char32_t lower_case(char32_t code_point) {
   return static_cast<char32_t>(utf8proc_tolower(signed_of(code_point)));
 }

@@ -22,6 +22,22 @@ bool is_white_space(char32_t code_point);
 /// \w: letters, marks, decimal and letter numbers, connectors and circled letters.
 bool is_word_character(char32_t code_point);
 
+/// General categories M, Mn and C (but for code points without a character).
+bool is_mark(char32_t code_point);
+bool is_nonspacing_mark(char32_t code_point);
+bool is_control_or_private(char32_t code_point);
+
+/// Where extended grapheme clusters end (Unicode Standard Annex 29).
+class GraphemeBreak {
+ public:
+  /// True when a cluster ends before this character, the next one; never before the first.
+  bool before(char32_t code_point);
+
+ private:
+  int32_t previous_ = -1;
+  int32_t state_ = 0;
+};
+
 /// Simple case mappings: one code point for one.
 char32_t lower_case(char32_t code_point);
 char32_t upper_case(char32_t code_point);

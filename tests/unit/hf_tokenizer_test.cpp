@@ -54,17 +54,25 @@ TEST_CASE("merges are strings or pairs; a repeated pair has its last rank") {
 }
 
 TEST_CASE("pre-tokenizers become patterns") {
-  CHECK(parse(byte_level_section()).split_patterns.size() == 1);
+  CHECK(parse(byte_level_section()).pre_tokenizers.size() == 1);
   const auto tables = parse(R"("pre_tokenizer": {"type": "Sequence", "pretokenizers": [
     {"type": "Split", "pattern": {"Regex": "x+"}, "behavior": "Isolated", "invert": false},
-    {"type": "Split", "pattern": {"String": "a.b"}, "behavior": "Isolated", "invert": false},
+    {"type": "Split", "pattern": {"String": "a.b"}, "behavior": "MergedWithNext"},
     {"type": "Split", "pattern": {"Regex": "y"}, "behavior": "Removed", "invert": true},
     {"type": "Digits", "individual_digits": true}, {"type": "Digits", "individual_digits": false},
     {"type": "Punctuation", "behavior": "Contiguous"},
     {"type": "ByteLevel", "add_prefix_space": false, "use_regex": false}]})");
-  CHECK(tables.split_patterns == std::vector<std::string>{"x+", "a\\.b", "y", "\\p{N}", "\\p{N}+",
-                                                          "(?:[\\p{P}$+<=>^`|~])+"});
-  CHECK(!tables.add_prefix_space);
+  const auto pattern = [&](size_t i) { return tables.pre_tokenizers.at(i).pattern; };
+  REQUIRE(tables.pre_tokenizers.size() == 6);
+  CHECK(pattern(0) == "x+");
+  CHECK(pattern(1) == "a\\.b");
+  CHECK(tables.pre_tokenizers[1].behavior == SplitBehavior::merged_with_next);
+  CHECK(pattern(2) == "y");
+  CHECK(tables.pre_tokenizers[2].behavior == SplitBehavior::removed);
+  CHECK(tables.pre_tokenizers[2].invert);
+  CHECK(pattern(3) == "\\p{N}");
+  CHECK(pattern(4) == "\\p{N}+");
+  CHECK(tables.pre_tokenizers[5].behavior == SplitBehavior::contiguous);
 }
 
 TEST_CASE("post-processors become ids around the text") {
@@ -90,18 +98,23 @@ TEST_CASE("what is not supported is named") {
     return parse_hf_tokenizer(R"({"pre_tokenizer": {"type": "ByteLevel"}, "model": )" + model + "}",
                               "dir/tokenizer.json");
   };
-  CHECK_FAILS_WITH(other_model(R"({"type": "WordPiece", "vocab": {}})"),
-                   "dir/tokenizer.json: model WordPiece is not supported");
-  CHECK_FAILS_WITH(other_model(R"({"vocab": [["a", 0.5]]})"), "model of no type");
-  CHECK_FAILS_WITH(other_model(R"({"type": "BPE", "byte_fallback": true})"), "byte_fallback");
-  CHECK_FAILS_WITH(other_model(R"({"type": "BPE", "end_of_word_suffix": "</w>"})"),
-                   "model.end_of_word_suffix");
-  CHECK_FAILS_WITH(parse(R"("pre_tokenizer": {"type": "Metaspace"})"), "pre_tokenizer Metaspace");
-  CHECK_FAILS_WITH(parse(""), "pre_tokenizer none");
-  CHECK_FAILS_WITH(parse(byte_level_section() + R"(, "normalizer": {"type": "Lowercase"})"),
-                   "normalizer Lowercase");
+  CHECK_FAILS_WITH(other_model(R"({"type": "WordLevel", "vocab": {}})"),
+                   "dir/tokenizer.json: model WordLevel with pre_tokenizer ByteLevel is not supp");
+  CHECK_FAILS_WITH(other_model(R"({"vocab": {"a": 0}})"), "model of no type");
+  CHECK_FAILS_WITH(other_model(R"({"type": "BPE", "vocab": {}, "byte_fallback": true})"),
+                   "byte_fallback with pre_tokenizer ByteLevel");
+  CHECK_FAILS_WITH(other_model(R"({"type": "BPE", "vocab": {}, "dropout": 0.1})"), "model.dropout");
+  CHECK_FAILS_WITH(parse(R"("pre_tokenizer": {"type": "UnicodeScripts"})"),
+                   "pre_tokenizer UnicodeScripts");
+  CHECK_FAILS_WITH(parse(R"("pre_tokenizer": {"type": "Metaspace", "prepend_scheme": "last"})"),
+                   "prepend_scheme last");
+  CHECK_FAILS_WITH(parse(byte_level_section() + R"(, "normalizer": {"type": "ByteLevel"})"),
+                   "normalizer ByteLevel");
   CHECK_FAILS_WITH(parse(byte_level_section() + R"(, "decoder": {"type": "WordPiece"})"),
-                   "decoder WordPiece");
+                   "decoder WordPiece with pre_tokenizer ByteLevel");
+  CHECK_FAILS_WITH(parse(R"("decoder": {"type": "CTC"})"), "decoder CTC");
+  CHECK_FAILS_WITH(parse(byte_level_section() + R"(, "post_processor": {"type": "Other"})"),
+                   "post_processor Other");
 }
 
 TEST_CASE("damaged files are refused with a message") {

@@ -9,7 +9,7 @@ namespace {
 
 std::string nfc(std::string_view text) {
   List<char> out;
-  REQUIRE(!append_nfc(text, out).failed());
+  REQUIRE(!append_normalized(text, NormalForm::nfc, out).failed());
   return {out.begin(), out.end()};
 }
 

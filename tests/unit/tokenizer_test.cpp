@@ -190,7 +190,7 @@ TEST_CASE("tables that point outside themselves are refused") {
   tables.added_tokens.push_back({99});
   CHECK(is_refused(tables));
   tables = good;
-  tables.split_patterns = {"("};
+  tables.pre_tokenizers = {{.pattern = "("}};
   CHECK(is_refused(tables));
   tables = good;
   tables.kind = TokenizerKind::bytes;

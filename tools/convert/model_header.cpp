@@ -154,23 +154,73 @@ Offset<schema::EntryPoint> write_entry_point(FlatBufferBuilder& out, const Entry
                                         &operators, &names);
 }
 
+std::vector<Offset<schema::NormalizerStep>> write_normalizers(FlatBufferBuilder& out,
+                                                              const TokenizerTables& tables) {
+  std::vector<Offset<schema::NormalizerStep>> steps;
+  for (const NormalizerRule& step : tables.normalizers) {
+    const auto pattern = out.CreateString(step.pattern);
+    const auto content = out.CreateString(step.content);
+    steps.push_back(schema::CreateNormalizerStep(
+        out, static_cast<schema::NormalizerKind>(step.kind), pattern, content));
+  }
+  return steps;
+}
+
+std::vector<Offset<schema::PreTokenizerStep>> write_pre_tokenizers(FlatBufferBuilder& out,
+                                                                   const TokenizerTables& tables) {
+  std::vector<Offset<schema::PreTokenizerStep>> steps;
+  for (const PreTokenizerRule& step : tables.pre_tokenizers) {
+    const auto pattern = out.CreateString(step.pattern);
+    const auto content = out.CreateString(step.content);
+    steps.push_back(schema::CreatePreTokenizerStep(
+        out, static_cast<schema::PreTokenizerKind>(step.kind), pattern, content,
+        static_cast<schema::SplitBehavior>(step.behavior), step.invert,
+        static_cast<schema::PrependScheme>(step.prepend)));
+  }
+  return steps;
+}
+
+std::vector<Offset<schema::DecoderStep>> write_decoders(FlatBufferBuilder& out,
+                                                        const TokenizerTables& tables) {
+  std::vector<Offset<schema::DecoderStep>> steps;
+  for (const DecoderRule& step : tables.decoders) {
+    const auto pattern = out.CreateString(step.pattern);
+    const auto content = out.CreateString(step.content);
+    steps.push_back(schema::CreateDecoderStep(out, static_cast<schema::DecoderKind>(step.kind),
+                                              pattern, content, step.start, step.stop));
+  }
+  return steps;
+}
+
+std::vector<schema::TemplatePiece> schema_pieces(const std::vector<TemplatePiece>& from) {
+  std::vector<schema::TemplatePiece> pieces;
+  pieces.reserve(from.size());
+  for (const TemplatePiece& piece : from) pieces.emplace_back(piece.id, piece.type);
+  return pieces;
+}
+
 Offset<schema::Tokenizer> write_tokenizer(FlatBufferBuilder& out, const TokenizerTables& tables,
                                           const Layout& layout) {
-  std::vector<Offset<flatbuffers::String>> patterns;
-  for (const std::string& pattern : tables.split_patterns) {
-    patterns.push_back(out.CreateString(pattern));
-  }
   std::vector<schema::AddedToken> added;
   for (const AddedToken& token : tables.added_tokens) {
     added.emplace_back(token.id, token.special, token.left_strip, token.right_strip,
                        token.single_word, token.normalized);
   }
+  const auto normalizers = write_normalizers(out, tables);
+  const auto pre_tokenizers = write_pre_tokenizers(out, tables);
+  const auto decoders = write_decoders(out, tables);
+  const auto single = schema_pieces(tables.single);
+  const auto pair = schema_pieces(tables.pair);
+  // What the steps say has taken the place of `normalizer`, `split_patterns` and
+  // `add_prefix_space`.
   return schema::CreateTokenizerDirect(
       out, static_cast<schema::TokenizerKind>(tables.kind), tables.vocabulary,
       &layout.token_offsets, &layout.token_bytes, &layout.tokens_by_bytes, &layout.merge_offsets,
-      &layout.merges, static_cast<schema::Normalizer>(tables.normalizer), &patterns,
-      tables.add_prefix_space, tables.ignore_merges, &added, &tables.prefix_ids, &tables.suffix_ids,
-      tables.unknown_id, tables.fuse_unknown);
+      &layout.merges, schema::Normalizer::none, nullptr, false, tables.ignore_merges, &added,
+      &tables.prefix_ids, &tables.suffix_ids, tables.unknown_id, tables.fuse_unknown, &normalizers,
+      &pre_tokenizers, &decoders, tables.byte_fallback, tables.continuing_prefix.c_str(),
+      tables.end_of_word_suffix.c_str(), tables.most_word_characters, &layout.scores,
+      &layout.charsmap_trie, &layout.charsmap_text, &single, &pair);
 }
 
 Offset<schema::Metadata> write_metadata(FlatBufferBuilder& out, const Metadata& metadata) {
@@ -195,6 +245,9 @@ Layout lay_out(const Model& model, uint64_t header_bytes) {
     layout.tokens_by_bytes = allocator.take(bytes_of(model.tokenizer->tokens_by_bytes));
     layout.merge_offsets = allocator.take(bytes_of(model.tokenizer->merge_offsets));
     layout.merges = allocator.take(bytes_of(model.tokenizer->merges));
+    layout.scores = allocator.take(bytes_of(model.tokenizer->scores));
+    layout.charsmap_trie = allocator.take(bytes_of(model.tokenizer->charsmap_trie));
+    layout.charsmap_text = allocator.take(bytes_of(model.tokenizer->charsmap_text));
   }
   layout.file_bytes = allocator.end();
   return layout;

@@ -35,6 +35,7 @@ struct Model {
 struct Layout {
   std::vector<schema::Segment> tensors;  ///< one per tensor; size 0 where it is no weight
   schema::Segment token_offsets, token_bytes, tokens_by_bytes, merge_offsets, merges;
+  schema::Segment scores, charsmap_trie, charsmap_text;
   uint64_t file_bytes = 0;
 };
 

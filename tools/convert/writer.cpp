@@ -93,6 +93,9 @@ class Writer {
     write_table(tables.tokens_by_bytes, layout_.tokens_by_bytes);
     write_table(tables.merge_offsets, layout_.merge_offsets);
     write_table(tables.merges, layout_.merges);
+    write_table(tables.scores, layout_.scores);
+    write_table(tables.charsmap_trie, layout_.charsmap_trie);
+    write_table(tables.charsmap_text, layout_.charsmap_text);
   }
 
   const Model& model_;

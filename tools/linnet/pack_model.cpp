@@ -191,7 +191,8 @@ class Packer {
       schema::TokenizerT& tokenizer = *model_.tokenizer;
       for (auto* segment :
            {&tokenizer.token_offsets, &tokenizer.token_bytes, &tokenizer.tokens_by_bytes,
-            &tokenizer.merge_offsets, &tokenizer.merges}) {
+            &tokenizer.merge_offsets, &tokenizer.merges, &tokenizer.scores,
+            &tokenizer.charsmap_trie, &tokenizer.charsmap_text}) {
         add_old(segment->get());
       }
     }

@@ -10,10 +10,9 @@ using nlohmann::json;
 constexpr char kGpt2Pattern[] =
     R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)";
 constexpr char kPunctuation[] = R"([\p{P}$+<=>^`|~])";
-
-std::string type_of(const json& section) {
-  return json_member_or<std::string>(section, "type", "none");
-}
+// Rust's \w has the joiners U+200C and U+200D in it, unlike Oniguruma's.
+constexpr char kWordOrSymbols[] = "[\\w\u200C\u200D]+|[^\\w\\s\u200C\u200D]+";
+constexpr char kMetaspace[] = "\u2581";
 
 // A regular expression for just this text.
 std::string quoted(const std::string& text) {
@@ -27,77 +26,111 @@ std::string quoted(const std::string& text) {
   return out;
 }
 
-std::string with_behavior(const std::string& pattern, const json& section) {
+SplitBehavior read_behavior(const json& section) {
   const auto behavior = json_member_or<std::string>(section, "behavior", "Isolated");
-  const bool invert = json_member_or(section, "invert", false);
-  // "Removed, inverted" drops what no match covers; patterns that are used so cover everything.
-  if (behavior == "Isolated" || (behavior == "Removed" && invert)) return pattern;
-  if (behavior == "Contiguous" && !invert) return "(?:" + pattern + ")+";
-  throw unsupported_tokenizer("pre_tokenizer " + type_of(section) + " with behavior " + behavior);
+  if (behavior == "Isolated") return SplitBehavior::isolated;
+  if (behavior == "Removed") return SplitBehavior::removed;
+  if (behavior == "Contiguous") return SplitBehavior::contiguous;
+  if (behavior == "MergedWithPrevious") return SplitBehavior::merged_with_previous;
+  if (behavior == "MergedWithNext") return SplitBehavior::merged_with_next;
+  throw unsupported_tokenizer("pre_tokenizer " + hf_type_of(section) + " with behavior " +
+                              behavior);
 }
 
-std::string split_pattern(const json& section) {
+void split(const std::string& pattern, SplitBehavior behavior, TokenizerTables& tables) {
+  tables.pre_tokenizers.push_back({.pattern = pattern, .behavior = behavior});
+}
+
+void read_split(const json& section, TokenizerTables& tables) {
   const json& pattern = section.at("pattern");
   const json& regex = json_member(pattern, "Regex");
-  const std::string text =
-      regex.is_null() ? quoted(pattern.at("String").get<std::string>()) : regex.get<std::string>();
-  return with_behavior(text, section);
+  split(
+      regex.is_null() ? quoted(pattern.at("String").get<std::string>()) : regex.get<std::string>(),
+      read_behavior(section), tables);
+  tables.pre_tokenizers.back().invert = json_member_or(section, "invert", false);
+}
+
+void read_metaspace(const json& section, TokenizerTables& tables) {
+  const auto mark = json_member_or<std::string>(section, "replacement", kMetaspace);
+  if (mark.empty()) throw unsupported_tokenizer("pre_tokenizer Metaspace without a replacement");
+  tables.pre_tokenizers.push_back({.kind = PreTokenizerKind::metaspace,
+                                   .content = mark,
+                                   .prepend = read_hf_prepend_scheme(section)});
+  if (json_member_or(section, "split", true)) {
+    split(quoted(mark), SplitBehavior::merged_with_next, tables);
+  }
 }
 
 void read_byte_level(const json& section, TokenizerTables& tables) {
-  const bool add_prefix_space = json_member_or(section, "add_prefix_space", true);
-  if (add_prefix_space && !tables.split_patterns.empty()) {
-    throw unsupported_tokenizer("a pre_tokenizer ByteLevel with add_prefix_space after others");
+  if (json_member_or(section, "add_prefix_space", true)) {
+    tables.pre_tokenizers.push_back({.kind = PreTokenizerKind::metaspace, .content = " "});
   }
-  tables.add_prefix_space = add_prefix_space;
-  if (json_member_or(section, "use_regex", true)) tables.split_patterns.emplace_back(kGpt2Pattern);
+  if (json_member_or(section, "use_regex", true)) {
+    split(kGpt2Pattern, SplitBehavior::isolated, tables);
+  }
 }
 
 // One step; true for ByteLevel, after which there must be no other.
 bool read_step(const json& section, TokenizerTables& tables) {
-  const std::string type = type_of(section);
+  const std::string type = hf_type_of(section);
   if (type == "ByteLevel") {
     read_byte_level(section, tables);
     return true;
   }
   if (type == "Split") {
-    tables.split_patterns.push_back(split_pattern(section));
+    read_split(section, tables);
   } else if (type == "Digits") {
     const bool individual = json_member_or(section, "individual_digits", false);
-    tables.split_patterns.emplace_back(individual ? R"(\p{N})" : R"(\p{N}+)");
+    split(individual ? R"(\p{N})" : R"(\p{N}+)", SplitBehavior::isolated, tables);
   } else if (type == "Punctuation") {
-    tables.split_patterns.push_back(with_behavior(kPunctuation, section));
+    split(kPunctuation, read_behavior(section), tables);
+  } else if (type == "Whitespace") {
+    split(kWordOrSymbols, SplitBehavior::removed, tables);
+    tables.pre_tokenizers.back().invert = true;
+  } else if (type == "WhitespaceSplit") {
+    split(R"(\s+)", SplitBehavior::removed, tables);
+  } else if (type == "CharDelimiterSplit") {
+    split(quoted(section.at("delimiter").get<std::string>()), SplitBehavior::removed, tables);
+  } else if (type == "BertPreTokenizer") {
+    split(R"(\s+)", SplitBehavior::removed, tables);
+    split(kPunctuation, SplitBehavior::isolated, tables);
+  } else if (type == "Metaspace") {
+    read_metaspace(section, tables);
   } else {
     throw unsupported_tokenizer("pre_tokenizer " + type);
   }
   return false;
 }
 
-}  // namespace
-
-void read_hf_pre_tokenizer(const json& section, TokenizerTables& tables) {
+bool read_sequence(const json& section, TokenizerTables& tables) {
+  if (hf_type_of(section) != "Sequence") return read_step(section, tables);
   bool byte_level = false;
-  if (type_of(section) == "Sequence") {
-    for (const json& step : section.at("pretokenizers")) {
-      if (byte_level) throw unsupported_tokenizer("a pre_tokenizer after ByteLevel");
-      byte_level = read_step(step, tables);
-    }
-  } else {
-    byte_level = read_step(section, tables);
+  for (const json& step : section.at("pretokenizers")) {
+    if (byte_level) throw unsupported_tokenizer("a pre_tokenizer after ByteLevel");
+    byte_level = read_sequence(step, tables);
   }
-  if (!byte_level) throw unsupported_tokenizer("a pre_tokenizer without ByteLevel");
+  return byte_level;
 }
 
-Normalizer read_hf_normalizer(const json& section) {
-  if (section.is_null()) return Normalizer::none;
-  const std::string type = type_of(section);
-  if (type == "NFC") return Normalizer::nfc;
-  if (type != "Sequence") throw unsupported_tokenizer("normalizer " + type);
-  Normalizer normalizer = Normalizer::none;
-  for (const json& step : section.at("normalizers")) {
-    if (read_hf_normalizer(step) == Normalizer::nfc) normalizer = Normalizer::nfc;
-  }
-  return normalizer;
+}  // namespace
+
+bool read_hf_pre_tokenizer(const json& section, TokenizerTables& tables) {
+  return !section.is_null() && read_sequence(section, tables);
+}
+
+PrependScheme read_hf_prepend_scheme(const json& section) {
+  // Files older than prepend_scheme have add_prefix_space alone.
+  const bool prepends = json_member_or(section, "add_prefix_space", true);
+  const auto scheme =
+      json_member_or<std::string>(section, "prepend_scheme", prepends ? "always" : "never");
+  if (scheme == "always") return PrependScheme::always;
+  if (scheme == "first") return PrependScheme::first;
+  if (scheme == "never") return PrependScheme::never;
+  throw unsupported_tokenizer("Metaspace with prepend_scheme " + scheme);
+}
+
+std::string hf_type_of(const json& section) {
+  return json_member_or<std::string>(section, "type", "none");
 }
 
 }  // namespace linnet::convert

@@ -15,31 +15,11 @@ using nlohmann::json;
 
 constexpr uint64_t kMostFileBytes = uint64_t{1} << 28;
 
-void check_model(const json& model) {
-  const char* guess = json_member(model, "merges").is_array() ? "BPE" : "of no type";
-  const auto type = json_member_or<std::string>(model, "type", guess);
-  if (type != "BPE") throw unsupported_tokenizer("model " + type);
-  if (json_member_or(model, "byte_fallback", false)) {
-    throw unsupported_tokenizer("model.byte_fallback");
-  }
-  for (const char* key : {"continuing_subword_prefix", "end_of_word_suffix"}) {
-    if (!json_member_or<std::string>(model, key, "").empty()) {
-      throw unsupported_tokenizer(std::string("model.") + key);
-    }
-  }
-}
-
-void check_decoder(const json& section) {
-  if (section.is_null()) return;
-  const auto type = json_member_or<std::string>(section, "type", "none");
-  if (type == "ByteLevel") return;
-  if (type != "Sequence") throw unsupported_tokenizer("decoder " + type);
-  for (const json& step : section.at("decoders")) check_decoder(step);
-}
-
-void check_ids(const std::vector<uint32_t>& ids, uint32_t vocabulary) {
-  const auto outside = [&](uint32_t id) { return id >= vocabulary; };
-  if (std::any_of(ids.begin(), ids.end(), outside)) {
+void check_ids(const std::vector<TemplatePiece>& pieces, uint32_t vocabulary) {
+  const auto outside = [&](const TemplatePiece& piece) {
+    return piece.id >= static_cast<int64_t>(vocabulary);
+  };
+  if (std::any_of(pieces.begin(), pieces.end(), outside)) {
     throw std::runtime_error("post_processor: an id that no token has");
   }
 }
@@ -57,29 +37,24 @@ std::vector<uint32_t> findable_ids(const HfVocabulary& vocabulary,
 TokenizerTables read_sections(const json& file) {
   if (!file.is_object()) throw std::runtime_error("an object is expected");
   const json& model = json_member(file, "model");
-  check_model(model);
   TokenizerTables tables;
-  tables.kind = TokenizerKind::byte_level_bpe;
-  tables.normalizer = read_hf_normalizer(json_member(file, "normalizer"));
-  read_hf_pre_tokenizer(json_member(file, "pre_tokenizer"), tables);
-  check_decoder(json_member(file, "decoder"));
+  read_hf_normalizer(json_member(file, "normalizer"), tables);
+  const bool byte_level = read_hf_pre_tokenizer(json_member(file, "pre_tokenizer"), tables);
+  tables.kind = byte_level ? TokenizerKind::byte_level_bpe : TokenizerKind::character_bpe;
+  HfVocabulary vocabulary = read_hf_model(model, tables);
+  read_hf_decoder(json_member(file, "decoder"), tables);
 
-  HfVocabulary vocabulary = read_hf_vocabulary(model);
   const std::vector<std::string> model_bytes = vocabulary.bytes;
-  tables.added_tokens =
-      read_hf_added_tokens(json_member(file, "added_tokens"), tables.normalizer, vocabulary);
+  tables.added_tokens = read_hf_added_tokens(json_member(file, "added_tokens"), tables, vocabulary);
   if (vocabulary.bytes.empty()) throw std::runtime_error("model.vocab: no tokens in it");
   tables.set_tokens(vocabulary.bytes);
   tables.set_findable(findable_ids(vocabulary, model_bytes));
-  tables.set_merges(read_hf_merges(model, vocabulary));
-  tables.ignore_merges = json_member_or(model, "ignore_merges", false);
-  tables.fuse_unknown = json_member_or(model, "fuse_unk", false);
-  const auto unknown = vocabulary.ids.find(json_member_or<std::string>(model, "unk_token", ""));
-  if (unknown != vocabulary.ids.end()) tables.unknown_id = static_cast<int32_t>(unknown->second);
-
+  if (tables.kind == TokenizerKind::byte_level_bpe || tables.kind == TokenizerKind::character_bpe) {
+    tables.set_merges(read_hf_merges(model, tables.continuing_prefix, vocabulary));
+  }
   read_hf_post_processor(json_member(file, "post_processor"), tables);
-  check_ids(tables.prefix_ids, tables.vocabulary);
-  check_ids(tables.suffix_ids, tables.vocabulary);
+  check_ids(tables.single, tables.vocabulary);
+  check_ids(tables.pair, tables.vocabulary);
   return tables;
 }
 
@@ -135,11 +110,9 @@ json read_old_style(const std::filesystem::path& folder) {
 }  // namespace
 
 std::runtime_error unsupported_tokenizer(const std::string& what) {
-  return std::runtime_error(
-      what +
-      " is not supported: only byte-level BPE is, as GPT-2, Llama 3, Qwen and "
-      "many others have it (WordPiece, Unigram and SentencePiece-style BPE "
-      "come later)");
+  return std::runtime_error(what +
+                            " is not supported (BPE, WordPiece and Unigram models are, with most "
+                            "of what stands around them)");
 }
 
 TokenizerTables parse_hf_tokenizer(std::string_view text, const std::string& name) {

@@ -1,5 +1,6 @@
-#include "runtime/text/normalize.h"
-#include "tools/convert/tokenizers/byte_alphabet.h"
+#include <unordered_set>
+
+#include "runtime/text/normalizer.h"
 #include "tools/convert/tokenizers/hf_sections.h"
 #include "tools/convert/tokenizers/json_member.h"
 
@@ -30,10 +31,23 @@ uint32_t id_of(const std::string& token, const HfVocabulary& vocabulary) {
   return found->second;
 }
 
-std::string in_normal_form(const std::string& text) {
-  List<char> normalized;
-  if (append_nfc(text, normalized).failed()) throw std::bad_alloc();
-  return {normalized.data(), normalized.size()};
+// What the normaliser makes of the text of an added token.
+std::string in_normal_form(const std::string& text, const Normalizer& normalizer) {
+  NormalizerScratch scratch;
+  std::string_view normalized = text;
+  bool at_start = true;
+  if (normalizer.apply(scratch, normalized, at_start).failed()) throw std::bad_alloc();
+  return std::string(normalized);
+}
+
+AddedToken read_added_token(const json& entry) {
+  const bool special = json_member_or(entry, "special", false);
+  return {.id = checked_token_id(entry.at("id")),
+          .special = special,
+          .left_strip = json_member_or(entry, "lstrip", false),
+          .right_strip = json_member_or(entry, "rstrip", false),
+          .single_word = json_member_or(entry, "single_word", false),
+          .normalized = json_member_or(entry, "normalized", !special)};
 }
 
 }  // namespace
@@ -51,23 +65,8 @@ uint32_t checked_token_id(const json& id) {
   return id.get<uint32_t>();
 }
 
-HfVocabulary read_hf_vocabulary(const json& model) {
-  const json& vocab = json_member(model, "vocab");
-  if (!vocab.is_object()) throw std::runtime_error("model.vocab: an object is expected");
-  HfVocabulary vocabulary;
-  vocabulary.ids.reserve(vocab.size());
-  std::string bytes;
-  for (const auto& [token, value] : vocab.items()) {
-    const uint32_t id = checked_token_id(value);
-    vocabulary.ids.emplace(token, id);
-    const bool in_alphabet = decode_byte_alphabet(token, bytes);
-    vocabulary.set_bytes(id, in_alphabet ? bytes : token);
-    if (in_alphabet && !token.empty()) vocabulary.findable.push_back(id);
-  }
-  return vocabulary;
-}
-
-std::vector<MergeRule> read_hf_merges(const json& model, const HfVocabulary& vocabulary) {
+std::vector<MergeRule> read_hf_merges(const json& model, const std::string& prefix,
+                                      const HfVocabulary& vocabulary) {
   const json& merges = json_member(model, "merges");
   if (!merges.is_array()) throw std::runtime_error("model.merges: a list is expected");
   std::vector<MergeRule> rules;
@@ -77,31 +76,37 @@ std::vector<MergeRule> read_hf_merges(const json& model, const HfVocabulary& voc
         merge.is_string() && merge.get_ref<const std::string&>().starts_with("#version");
     if (is_header) continue;
     const auto [left, right] = read_pair(merge);
+    const std::string merged = left + right.substr(right.starts_with(prefix) ? prefix.size() : 0);
     rules.push_back({id_of(left, vocabulary), id_of(right, vocabulary),
-                     static_cast<uint32_t>(rules.size()), id_of(left + right, vocabulary)});
+                     static_cast<uint32_t>(rules.size()), id_of(merged, vocabulary)});
   }
   return rules;
 }
 
-std::vector<AddedToken> read_hf_added_tokens(const json& list, Normalizer normalizer,
+std::vector<AddedToken> read_hf_added_tokens(const json& list, const TokenizerTables& tables,
                                              HfVocabulary& vocabulary) {
+  const TokenizerData steps = tables.view();
+  Normalizer normalizer;
+  if (const Status status = normalizer.open(steps); status.failed()) {
+    throw std::runtime_error(status.message());
+  }
   std::vector<AddedToken> tokens;
+  std::unordered_map<std::string, uint32_t> ids;  // by content: the first of several counts
+  std::unordered_set<std::string> special;
   for (const json& entry : list) {
     const std::string content = entry.at("content").get<std::string>();
     if (content.empty()) continue;
-    AddedToken token;
-    token.id = checked_token_id(entry.at("id"));
-    token.special = json_member_or(entry, "special", false);
-    token.left_strip = json_member_or(entry, "lstrip", false);
-    token.right_strip = json_member_or(entry, "rstrip", false);
-    token.single_word = json_member_or(entry, "single_word", false);
-    token.normalized = json_member_or(entry, "normalized", !token.special);
+    AddedToken token = read_added_token(entry);
     const auto in_model = vocabulary.ids.find(content);
     if (in_model != vocabulary.ids.end()) token.id = in_model->second;
-    const bool find_normalized = token.normalized && normalizer == Normalizer::nfc;
-    vocabulary.set_bytes(token.id, find_normalized ? in_normal_form(content) : content);
+    if (!ids.try_emplace(content, token.id).second) continue;
+    if (token.special) special.insert(content);
+    vocabulary.set_bytes(token.id,
+                         token.normalized ? in_normal_form(content, normalizer) : content);
     tokens.push_back(token);
   }
+  // Whether a token is passed over in decoding goes by its text, as normalisation has left it.
+  for (AddedToken& token : tokens) token.special = special.count(vocabulary.bytes[token.id]) > 0;
   return tokens;
 }
 

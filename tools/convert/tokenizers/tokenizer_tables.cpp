@@ -17,6 +17,13 @@ std::vector<uint32_t> offsets_by_key(const Items& items, uint32_t keys, Key key)
   return offsets;
 }
 
+/// Gives `to` an element for each of `from`.
+template <typename To, typename From, typename Make>
+void fill(Array<To>& to, const std::vector<From>& from, Make make) {
+  if (!to.allocate(from.size())) throw std::bad_alloc();
+  std::transform(from.begin(), from.end(), to.begin(), make);
+}
+
 }  // namespace
 
 void TokenizerTables::set_tokens(const std::vector<std::string>& bytes) {
@@ -61,6 +68,21 @@ void TokenizerTables::set_merges(std::vector<MergeRule> rules) {
   for (const MergeRule& rule : rules) merges.push_back({rule.right, rule.rank, rule.merged});
 }
 
+void TokenizerTables::set_charsmap(const std::vector<uint8_t>& map) {
+  if (map.empty()) return;
+  const auto word_at = [&](size_t at) {
+    return uint32_t{map[at]} | uint32_t{map[at + 1]} << 8 | uint32_t{map[at + 2]} << 16 |
+           uint32_t{map[at + 3]} << 24;
+  };
+  constexpr size_t kWord = sizeof(uint32_t);
+  if (map.size() < kWord || word_at(0) % kWord != 0 || word_at(0) > map.size() - kWord) {
+    throw std::runtime_error("precompiled_charsmap: its double array does not fit into it");
+  }
+  const size_t end = kWord + word_at(0);
+  for (size_t at = kWord; at < end; at += kWord) charsmap_trie.push_back(word_at(at));
+  charsmap_text.assign(map.begin() + static_cast<ptrdiff_t>(end), map.end());
+}
+
 std::string TokenizerTables::bytes_of(uint32_t id) const {
   return {token_bytes.begin() + token_offsets.at(id),
           token_bytes.begin() + token_offsets.at(id + 1)};
@@ -75,19 +97,32 @@ TokenizerData TokenizerTables::view() const {
   data.tokens_by_bytes = tokens_by_bytes;
   data.merge_offsets = merge_offsets;
   data.merges = merges;
-  data.normalizer = normalizer;
-  data.add_prefix_space = add_prefix_space;
   data.ignore_merges = ignore_merges;
   data.unknown_id = unknown_id;
   data.fuse_unknown = fuse_unknown;
+  data.byte_fallback = byte_fallback;
+  data.continuing_prefix = continuing_prefix;
+  data.end_of_word_suffix = end_of_word_suffix;
+  data.most_word_characters = most_word_characters;
+  data.scores = scores;
+  data.charsmap_trie = charsmap_trie;
+  data.charsmap_text = charsmap_text;
   data.prefix_ids = prefix_ids;
   data.suffix_ids = suffix_ids;
-  if (!data.split_patterns.allocate(split_patterns.size()) ||
-      !data.added_tokens.allocate(added_tokens.size())) {
-    throw std::bad_alloc();
-  }
-  std::copy(split_patterns.begin(), split_patterns.end(), data.split_patterns.begin());
-  std::copy(added_tokens.begin(), added_tokens.end(), data.added_tokens.begin());
+  fill(data.normalizers, normalizers, [](const NormalizerRule& rule) {
+    return NormalizerStep{rule.kind, rule.pattern, rule.content};
+  });
+  fill(data.pre_tokenizers, pre_tokenizers, [](const PreTokenizerRule& rule) {
+    return PreTokenizerStep{rule.kind,     rule.pattern, rule.content,
+                            rule.behavior, rule.invert,  rule.prepend};
+  });
+  fill(data.decoders, decoders, [](const DecoderRule& rule) {
+    return DecoderStep{rule.kind, rule.pattern, rule.content, rule.start, rule.stop};
+  });
+  const auto as_it_is = [](const auto& value) { return value; };
+  fill(data.added_tokens, added_tokens, as_it_is);
+  fill(data.single, single, as_it_is);
+  fill(data.pair, pair, as_it_is);
   return data;
 }
 
