@@ -40,6 +40,25 @@ linnet_status linnet_tokenize(const linnet_model* model, const char* text, size_
   return linnet::report(status, why);
 }
 
+linnet_status linnet_tokenize_pair(const linnet_model* model, const char* first, size_t first_size,
+                                   const char* second, size_t second_size, bool special_tokens,
+                                   int32_t* ids, int32_t* types, size_t capacity, size_t* count,
+                                   linnet_message* why) {
+  if (model == nullptr || (first == nullptr && first_size > 0) ||
+      (second == nullptr && second_size > 0) || count == nullptr) {
+    return linnet::report(linnet::missing_argument(), why);
+  }
+  if (model->model->tokenizer() == nullptr) return linnet::report(linnet::missing_tokenizer(), why);
+  const linnet::TextPair texts = {
+      {first, first_size}, {second, second_size}, /*has_second=*/second != nullptr};
+  linnet::List<int32_t> all;
+  linnet::List<int32_t> all_types;
+  const linnet::Status status = model->tokenizer.encode_pair(texts, special_tokens, all, all_types);
+  if (!status.failed()) linnet::hand_out(all_types, types, capacity, count);
+  if (!status.failed()) linnet::hand_out(all, ids, capacity, count);
+  return linnet::report(status, why);
+}
+
 linnet_status linnet_detokenize(const linnet_model* model, const int32_t* ids, size_t count,
                                 bool special_tokens, char* text, size_t capacity, size_t* size,
                                 linnet_message* why) {

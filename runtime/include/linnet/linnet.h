@@ -248,8 +248,19 @@ LINNET_API linnet_status linnet_tokenize(const linnet_model* model, const char* 
                                          bool special_tokens, int32_t* ids, size_t capacity,
                                          size_t* count, linnet_message* why);
 
-/* The bytes that ids stand for; not always whole characters. Writes at most `capacity` bytes and
- * always sets *size. `special_tokens`: print special tokens too. */
+/* The same for a text that has a token type for each id, as linnet_encode takes them; with `second`
+ * not NULL, for a pair of texts that the model reads as one (BERT: [CLS] first [SEP] second [SEP],
+ * with type 0 for the first part and 1 for the second). Writes at most `capacity` ids and, where
+ * `types` is not NULL, as many types. */
+LINNET_API linnet_status linnet_tokenize_pair(const linnet_model* model, const char* first,
+                                              size_t first_size, const char* second,
+                                              size_t second_size, bool special_tokens,
+                                              int32_t* ids, int32_t* types, size_t capacity,
+                                              size_t* count, linnet_message* why);
+
+/* The text of ids that begin one, or their bytes where a model's tokens are bytes; not always whole
+ * characters. Writes at most `capacity` bytes and always sets *size. `special_tokens`: print special
+ * tokens too. */
 LINNET_API linnet_status linnet_detokenize(const linnet_model* model, const int32_t* ids,
                                            size_t count, bool special_tokens, char* text,
                                            size_t capacity, size_t* size, linnet_message* why);

@@ -88,6 +88,26 @@ class Model {
     return result;
   }
 
+  /// Replaces `ids` and `types` by the token ids, and the token type of each, of a text or, with
+  /// `second`, a pair; see linnet_tokenize_pair.
+  Result tokenize_pair(std::string_view first, const std::string_view* second, bool special_tokens,
+                       std::vector<int32_t>* ids, std::vector<int32_t>* types) const {
+    Result result;
+    const std::string_view other = second != nullptr ? *second : std::string_view();
+    const char* other_text = other.data() != nullptr ? other.data() : "";
+    size_t count = first.size() + other.size() + 8;
+    do {
+      ids->resize(count);
+      types->resize(count);
+      result.status = linnet_tokenize_pair(
+          get(), first.data(), first.size(), second != nullptr ? other_text : nullptr, other.size(),
+          special_tokens, ids->data(), types->data(), ids->size(), &count, &result.why);
+    } while (result.ok() && count > ids->size());
+    ids->resize(result.ok() ? count : 0);
+    types->resize(ids->size());
+    return result;
+  }
+
   /// Replaces `text` by the bytes that ids stand for.
   Result detokenize(std::span<const int32_t> ids, bool special_tokens, std::string* text) const {
     Result result;
