@@ -120,6 +120,10 @@ struct Pool;
 struct PoolBuilder;
 struct PoolT;
 
+struct Lstm;
+struct LstmBuilder;
+struct LstmT;
+
 struct Operator;
 struct OperatorBuilder;
 struct OperatorT;
@@ -687,33 +691,36 @@ enum class PoolKind : uint8_t {
   last = 1,
   mean = 2,
   max = 3,
+  concat = 4,
   MIN = first,
-  MAX = max
+  MAX = concat
 };
 
-inline const PoolKind (&EnumValuesPoolKind())[4] {
+inline const PoolKind (&EnumValuesPoolKind())[5] {
   static const PoolKind values[] = {
     PoolKind::first,
     PoolKind::last,
     PoolKind::mean,
-    PoolKind::max
+    PoolKind::max,
+    PoolKind::concat
   };
   return values;
 }
 
 inline const char * const *EnumNamesPoolKind() {
-  static const char * const names[5] = {
+  static const char * const names[6] = {
     "first",
     "last",
     "mean",
     "max",
+    "concat",
     nullptr
   };
   return names;
 }
 
 inline const char *EnumNamePoolKind(PoolKind e) {
-  if (::flatbuffers::IsOutRange(e, PoolKind::first, PoolKind::max)) return "";
+  if (::flatbuffers::IsOutRange(e, PoolKind::first, PoolKind::concat)) return "";
   const size_t index = static_cast<size_t>(e);
   return EnumNamesPoolKind()[index];
 }
@@ -743,11 +750,12 @@ enum class Attributes : uint8_t {
   Dpfp = 21,
   Store = 22,
   Pool = 23,
+  Lstm = 24,
   MIN = NONE,
-  MAX = Pool
+  MAX = Lstm
 };
 
-inline const Attributes (&EnumValuesAttributes())[24] {
+inline const Attributes (&EnumValuesAttributes())[25] {
   static const Attributes values[] = {
     Attributes::NONE,
     Attributes::Linear,
@@ -772,13 +780,14 @@ inline const Attributes (&EnumValuesAttributes())[24] {
     Attributes::SoftmaxFeatures,
     Attributes::Dpfp,
     Attributes::Store,
-    Attributes::Pool
+    Attributes::Pool,
+    Attributes::Lstm
   };
   return values;
 }
 
 inline const char * const *EnumNamesAttributes() {
-  static const char * const names[25] = {
+  static const char * const names[26] = {
     "NONE",
     "Linear",
     "Embedding",
@@ -803,13 +812,14 @@ inline const char * const *EnumNamesAttributes() {
     "Dpfp",
     "Store",
     "Pool",
+    "Lstm",
     nullptr
   };
   return names;
 }
 
 inline const char *EnumNameAttributes(Attributes e) {
-  if (::flatbuffers::IsOutRange(e, Attributes::NONE, Attributes::Pool)) return "";
+  if (::flatbuffers::IsOutRange(e, Attributes::NONE, Attributes::Lstm)) return "";
   const size_t index = static_cast<size_t>(e);
   return EnumNamesAttributes()[index];
 }
@@ -910,6 +920,10 @@ template<> struct AttributesTraits<linnet::schema::Pool> {
   static const Attributes enum_value = Attributes::Pool;
 };
 
+template<> struct AttributesTraits<linnet::schema::Lstm> {
+  static const Attributes enum_value = Attributes::Lstm;
+};
+
 template<typename T> struct AttributesUnionTraits {
   static const Attributes enum_value = Attributes::NONE;
 };
@@ -1004,6 +1018,10 @@ template<> struct AttributesUnionTraits<linnet::schema::StoreT> {
 
 template<> struct AttributesUnionTraits<linnet::schema::PoolT> {
   static const Attributes enum_value = Attributes::Pool;
+};
+
+template<> struct AttributesUnionTraits<linnet::schema::LstmT> {
+  static const Attributes enum_value = Attributes::Lstm;
 };
 
 struct AttributesUnion {
@@ -1219,6 +1237,14 @@ struct AttributesUnion {
   const linnet::schema::PoolT *AsPool() const {
     return type == Attributes::Pool ?
       reinterpret_cast<const linnet::schema::PoolT *>(value) : nullptr;
+  }
+  linnet::schema::LstmT *AsLstm() {
+    return type == Attributes::Lstm ?
+      reinterpret_cast<linnet::schema::LstmT *>(value) : nullptr;
+  }
+  const linnet::schema::LstmT *AsLstm() const {
+    return type == Attributes::Lstm ?
+      reinterpret_cast<const linnet::schema::LstmT *>(value) : nullptr;
   }
 };
 
@@ -3252,20 +3278,32 @@ inline ::flatbuffers::Offset<Store> CreateStore(
 struct PoolT : public ::flatbuffers::NativeTable {
   typedef Pool TableType;
   linnet::schema::PoolKind kind = linnet::schema::PoolKind::first;
+  uint32_t recent = 0;
+  uint32_t chunk = 0;
 };
 
 struct Pool FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
   typedef PoolT NativeTableType;
   typedef PoolBuilder Builder;
   enum FlatBuffersVTableOffset FLATBUFFERS_VTABLE_UNDERLYING_TYPE {
-    VT_KIND = 4
+    VT_KIND = 4,
+    VT_RECENT = 6,
+    VT_CHUNK = 8
   };
   linnet::schema::PoolKind kind() const {
     return static_cast<linnet::schema::PoolKind>(GetField<uint8_t>(VT_KIND, 0));
   }
+  uint32_t recent() const {
+    return GetField<uint32_t>(VT_RECENT, 0);
+  }
+  uint32_t chunk() const {
+    return GetField<uint32_t>(VT_CHUNK, 0);
+  }
   bool Verify(::flatbuffers::Verifier &verifier) const {
     return VerifyTableStart(verifier) &&
            VerifyField<uint8_t>(verifier, VT_KIND, 1) &&
+           VerifyField<uint32_t>(verifier, VT_RECENT, 4) &&
+           VerifyField<uint32_t>(verifier, VT_CHUNK, 4) &&
            verifier.EndTable();
   }
   PoolT *UnPack(const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
@@ -3280,6 +3318,12 @@ struct PoolBuilder {
   void add_kind(linnet::schema::PoolKind kind) {
     fbb_.AddElement<uint8_t>(Pool::VT_KIND, static_cast<uint8_t>(kind), 0);
   }
+  void add_recent(uint32_t recent) {
+    fbb_.AddElement<uint32_t>(Pool::VT_RECENT, recent, 0);
+  }
+  void add_chunk(uint32_t chunk) {
+    fbb_.AddElement<uint32_t>(Pool::VT_CHUNK, chunk, 0);
+  }
   explicit PoolBuilder(::flatbuffers::FlatBufferBuilder &_fbb)
         : fbb_(_fbb) {
     start_ = fbb_.StartTable();
@@ -3293,13 +3337,56 @@ struct PoolBuilder {
 
 inline ::flatbuffers::Offset<Pool> CreatePool(
     ::flatbuffers::FlatBufferBuilder &_fbb,
-    linnet::schema::PoolKind kind = linnet::schema::PoolKind::first) {
+    linnet::schema::PoolKind kind = linnet::schema::PoolKind::first,
+    uint32_t recent = 0,
+    uint32_t chunk = 0) {
   PoolBuilder builder_(_fbb);
+  builder_.add_chunk(chunk);
+  builder_.add_recent(recent);
   builder_.add_kind(kind);
   return builder_.Finish();
 }
 
 ::flatbuffers::Offset<Pool> CreatePool(::flatbuffers::FlatBufferBuilder &_fbb, const PoolT *_o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
+
+struct LstmT : public ::flatbuffers::NativeTable {
+  typedef Lstm TableType;
+};
+
+struct Lstm FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
+  typedef LstmT NativeTableType;
+  typedef LstmBuilder Builder;
+  bool Verify(::flatbuffers::Verifier &verifier) const {
+    return VerifyTableStart(verifier) &&
+           verifier.EndTable();
+  }
+  LstmT *UnPack(const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
+  void UnPackTo(LstmT *_o, const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
+  static ::flatbuffers::Offset<Lstm> Pack(::flatbuffers::FlatBufferBuilder &_fbb, const LstmT* _o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
+};
+
+struct LstmBuilder {
+  typedef Lstm Table;
+  ::flatbuffers::FlatBufferBuilder &fbb_;
+  ::flatbuffers::uoffset_t start_;
+  explicit LstmBuilder(::flatbuffers::FlatBufferBuilder &_fbb)
+        : fbb_(_fbb) {
+    start_ = fbb_.StartTable();
+  }
+  ::flatbuffers::Offset<Lstm> Finish() {
+    const auto end = fbb_.EndTable(start_);
+    auto o = ::flatbuffers::Offset<Lstm>(end);
+    return o;
+  }
+};
+
+inline ::flatbuffers::Offset<Lstm> CreateLstm(
+    ::flatbuffers::FlatBufferBuilder &_fbb) {
+  LstmBuilder builder_(_fbb);
+  return builder_.Finish();
+}
+
+::flatbuffers::Offset<Lstm> CreateLstm(::flatbuffers::FlatBufferBuilder &_fbb, const LstmT *_o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
 
 struct OperatorT : public ::flatbuffers::NativeTable {
   typedef Operator TableType;
@@ -3397,6 +3484,9 @@ struct Operator FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
   }
   const linnet::schema::Pool *attributes_as_Pool() const {
     return attributes_type() == linnet::schema::Attributes::Pool ? static_cast<const linnet::schema::Pool *>(attributes()) : nullptr;
+  }
+  const linnet::schema::Lstm *attributes_as_Lstm() const {
+    return attributes_type() == linnet::schema::Attributes::Lstm ? static_cast<const linnet::schema::Lstm *>(attributes()) : nullptr;
   }
   const ::flatbuffers::Vector<int32_t> *inputs() const {
     return GetPointer<const ::flatbuffers::Vector<int32_t> *>(VT_INPUTS);
@@ -3512,6 +3602,10 @@ template<> inline const linnet::schema::Store *Operator::attributes_as<linnet::s
 
 template<> inline const linnet::schema::Pool *Operator::attributes_as<linnet::schema::Pool>() const {
   return attributes_as_Pool();
+}
+
+template<> inline const linnet::schema::Lstm *Operator::attributes_as<linnet::schema::Lstm>() const {
+  return attributes_as_Lstm();
 }
 
 struct OperatorBuilder {
@@ -5994,6 +6088,8 @@ inline void Pool::UnPackTo(PoolT *_o, const ::flatbuffers::resolver_function_t *
   (void)_o;
   (void)_resolver;
   { auto _e = kind(); _o->kind = _e; }
+  { auto _e = recent(); _o->recent = _e; }
+  { auto _e = chunk(); _o->chunk = _e; }
 }
 
 inline ::flatbuffers::Offset<Pool> Pool::Pack(::flatbuffers::FlatBufferBuilder &_fbb, const PoolT* _o, const ::flatbuffers::rehasher_function_t *_rehasher) {
@@ -6005,9 +6101,36 @@ inline ::flatbuffers::Offset<Pool> CreatePool(::flatbuffers::FlatBufferBuilder &
   (void)_o;
   struct _VectorArgs { ::flatbuffers::FlatBufferBuilder *__fbb; const PoolT* __o; const ::flatbuffers::rehasher_function_t *__rehasher; } _va = { &_fbb, _o, _rehasher}; (void)_va;
   auto _kind = _o->kind;
+  auto _recent = _o->recent;
+  auto _chunk = _o->chunk;
   return linnet::schema::CreatePool(
       _fbb,
-      _kind);
+      _kind,
+      _recent,
+      _chunk);
+}
+
+inline LstmT *Lstm::UnPack(const ::flatbuffers::resolver_function_t *_resolver) const {
+  auto _o = std::unique_ptr<LstmT>(new LstmT());
+  UnPackTo(_o.get(), _resolver);
+  return _o.release();
+}
+
+inline void Lstm::UnPackTo(LstmT *_o, const ::flatbuffers::resolver_function_t *_resolver) const {
+  (void)_o;
+  (void)_resolver;
+}
+
+inline ::flatbuffers::Offset<Lstm> Lstm::Pack(::flatbuffers::FlatBufferBuilder &_fbb, const LstmT* _o, const ::flatbuffers::rehasher_function_t *_rehasher) {
+  return CreateLstm(_fbb, _o, _rehasher);
+}
+
+inline ::flatbuffers::Offset<Lstm> CreateLstm(::flatbuffers::FlatBufferBuilder &_fbb, const LstmT *_o, const ::flatbuffers::rehasher_function_t *_rehasher) {
+  (void)_rehasher;
+  (void)_o;
+  struct _VectorArgs { ::flatbuffers::FlatBufferBuilder *__fbb; const LstmT* __o; const ::flatbuffers::rehasher_function_t *__rehasher; } _va = { &_fbb, _o, _rehasher}; (void)_va;
+  return linnet::schema::CreateLstm(
+      _fbb);
 }
 
 inline OperatorT *Operator::UnPack(const ::flatbuffers::resolver_function_t *_resolver) const {
@@ -6783,6 +6906,10 @@ inline bool VerifyAttributes(::flatbuffers::Verifier &verifier, const void *obj,
       auto ptr = reinterpret_cast<const linnet::schema::Pool *>(obj);
       return verifier.VerifyTable(ptr);
     }
+    case Attributes::Lstm: {
+      auto ptr = reinterpret_cast<const linnet::schema::Lstm *>(obj);
+      return verifier.VerifyTable(ptr);
+    }
     default: return true;
   }
 }
@@ -6894,6 +7021,10 @@ inline void *AttributesUnion::UnPack(const void *obj, Attributes type, const ::f
       auto ptr = reinterpret_cast<const linnet::schema::Pool *>(obj);
       return ptr->UnPack(resolver);
     }
+    case Attributes::Lstm: {
+      auto ptr = reinterpret_cast<const linnet::schema::Lstm *>(obj);
+      return ptr->UnPack(resolver);
+    }
     default: return nullptr;
   }
 }
@@ -6993,6 +7124,10 @@ inline ::flatbuffers::Offset<void> AttributesUnion::Pack(::flatbuffers::FlatBuff
       auto ptr = reinterpret_cast<const linnet::schema::PoolT *>(value);
       return CreatePool(_fbb, ptr, _rehasher).Union();
     }
+    case Attributes::Lstm: {
+      auto ptr = reinterpret_cast<const linnet::schema::LstmT *>(value);
+      return CreateLstm(_fbb, ptr, _rehasher).Union();
+    }
     default: return 0;
   }
 }
@@ -7089,6 +7224,10 @@ inline AttributesUnion::AttributesUnion(const AttributesUnion &u) : type(u.type)
     }
     case Attributes::Pool: {
       value = new linnet::schema::PoolT(*reinterpret_cast<linnet::schema::PoolT *>(u.value));
+      break;
+    }
+    case Attributes::Lstm: {
+      value = new linnet::schema::LstmT(*reinterpret_cast<linnet::schema::LstmT *>(u.value));
       break;
     }
     default:
@@ -7210,6 +7349,11 @@ inline void AttributesUnion::Reset() {
     }
     case Attributes::Pool: {
       auto ptr = reinterpret_cast<linnet::schema::PoolT *>(value);
+      delete ptr;
+      break;
+    }
+    case Attributes::Lstm: {
+      auto ptr = reinterpret_cast<linnet::schema::LstmT *>(value);
       delete ptr;
       break;
     }

@@ -13,6 +13,7 @@
 #include "runtime/ops/group_sum.h"
 #include "runtime/ops/head_linear.h"
 #include "runtime/ops/last_rows.h"
+#include "runtime/ops/lstm.h"
 #include "runtime/ops/norm.h"
 #include "runtime/ops/operation.h"
 #include "runtime/ops/pool.h"
@@ -73,6 +74,7 @@ inline constexpr OperatorEntry operator_table[] = {
     entry<Dpfp>("Dpfp"),
     entry<Store>("Store"),
     entry<Pool>("Pool"),
+    entry<Lstm>("Lstm"),
 };
 static_assert(std::size(operator_table) == std::variant_size_v<OperatorAttributes>);
 

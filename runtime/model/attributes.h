@@ -95,7 +95,10 @@ struct DpfpAttributes {
 struct StoreAttributes {};
 struct PoolAttributes {
   PoolKind kind = PoolKind::first;
+  uint32_t recent = 0;
+  uint32_t chunk = 0;
 };
+struct LstmAttributes {};
 
 /// The alternative that is held says which operator it is; exec/operator_table.h has them in the
 /// same order.
@@ -106,6 +109,6 @@ using OperatorAttributes =
                  FastWeightAttributes, WkvAttributes, SelectiveScanAttributes,
                  GroupedLinearAttributes, MixtureOfExpertsAttributes, StabilizedGatesAttributes,
                  PositionEmbeddingAttributes, HeadLinearAttributes, SoftmaxFeaturesAttributes,
-                 DpfpAttributes, StoreAttributes, PoolAttributes>;
+                 DpfpAttributes, StoreAttributes, PoolAttributes, LstmAttributes>;
 
 }  // namespace linnet

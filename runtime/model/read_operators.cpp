@@ -24,7 +24,7 @@ static_assert(static_cast<int>(schema::ScanInput::MAX) ==
 static_assert(static_cast<int>(schema::FeatureSide::MAX) == static_cast<int>(FeatureSide::key));
 static_assert(static_cast<int>(schema::AttentionMask::MAX) ==
               static_cast<int>(AttentionMask::cross));
-static_assert(static_cast<int>(schema::PoolKind::MAX) == static_cast<int>(PoolKind::max));
+static_assert(static_cast<int>(schema::PoolKind::MAX) == static_cast<int>(PoolKind::concat));
 
 /// Reads one choice; false if the file holds a value that this runtime does not know.
 template <typename To, typename From>
@@ -126,6 +126,13 @@ bool read(const schema::Dpfp& from, OperatorAttributes* to) {
   return true;
 }
 
+bool read(const schema::Pool& from, OperatorAttributes* to) {
+  PoolAttributes& pool = to->emplace<PoolAttributes>();
+  pool.recent = from.recent();
+  pool.chunk = from.chunk();
+  return choose(from.kind(), &pool.kind);
+}
+
 bool read_attributes(const schema::Operator& from, OperatorAttributes* to) {
   switch (from.attributes_type()) {
     case schema::Attributes::Linear:
@@ -184,7 +191,10 @@ bool read_attributes(const schema::Operator& from, OperatorAttributes* to) {
       to->emplace<StoreAttributes>();
       return true;
     case schema::Attributes::Pool:
-      return choose(from.attributes_as_Pool()->kind(), &to->emplace<PoolAttributes>().kind);
+      return read(*from.attributes_as_Pool(), to);
+    case schema::Attributes::Lstm:
+      to->emplace<LstmAttributes>();
+      return true;
     case schema::Attributes::NONE:
       break;
   }

@@ -4,43 +4,74 @@
 #include <cstring>
 
 namespace linnet {
+namespace {
+
+constexpr PoolKind concat_parts[] = {PoolKind::last, PoolKind::max, PoolKind::mean};
+
+}  // namespace
 
 Status Pool::check(const Site& site) {
   const Status status = site.expect_counts(1, 1);
   if (status.failed()) return status;
-  const size_t width = site.output(0).columns().number();
-  const Status input =
-      site.expect_activation(site.input(0), "input", Dimension(Dimension::Kind::tokens), width);
+  const auto& attributes = site.attributes<PoolAttributes>();
+  const size_t parts = attributes.kind == PoolKind::concat ? std::size(concat_parts) : 1;
+  const size_t columns = site.output(0).columns().number();
+  if (columns % parts != 0) return site.fail("needs an output of three equal parts");
+  // The last chunk, which may be a whole one, must always count.
+  if (attributes.recent != 0 && (attributes.chunk == 0 || attributes.recent < attributes.chunk)) {
+    return site.fail("needs a chunk that its recent rows hold");
+  }
+  const Status input = site.expect_activation(site.input(0), "input",
+                                              Dimension(Dimension::Kind::tokens), columns / parts);
   if (input.failed()) return input;
   return site.expect_activation(&site.output(0), "output", Dimension(Dimension::Kind::texts),
-                                width);
+                                columns);
 }
 
 Status Pool::prepare(const Bindings& bindings) {
-  kind_ = std::get_if<PoolAttributes>(&bindings.op().attributes)->kind;
-  width_ = bindings.output_tensor(0).columns().number();
+  attributes_ = *std::get_if<PoolAttributes>(&bindings.op().attributes);
+  width_ = bindings.input_tensor(0).columns().number();
   x_ = bindings.input_rows(0);
   y_ = bindings.output_rows(0);
   return Status::ok();
 }
 
-void Pool::run_text(TextRows text, float* y) const {
+/// Without the chunks that start more than `recent` rows before a text's end.
+TextRows Pool::counted(TextRows text) const {
+  if (attributes_.recent == 0 || text.count <= attributes_.recent) return text;
+  const size_t chunk = attributes_.chunk;
+  const size_t skipped = (text.count - attributes_.recent + chunk - 1) / chunk * chunk;
+  return {text.first + skipped, text.count - skipped};
+}
+
+void Pool::pool(PoolKind kind, TextRows text, float* y) const {
   const size_t last = text.first + text.count - 1;
-  std::memcpy(y, x_[kind_ == PoolKind::last ? last : text.first], width_ * sizeof(float));
-  if (kind_ == PoolKind::first || kind_ == PoolKind::last) return;
+  std::memcpy(y, x_[kind == PoolKind::last ? last : text.first], width_ * sizeof(float));
+  if (kind == PoolKind::first || kind == PoolKind::last) return;
   for (size_t t = text.first + 1; t <= last; ++t) {
     const float* x = x_[t];
     for (size_t c = 0; c < width_; ++c) {
-      y[c] = kind_ == PoolKind::mean ? y[c] + x[c] : std::max(y[c], x[c]);
+      y[c] = kind == PoolKind::mean ? y[c] + x[c] : std::max(y[c], x[c]);
     }
   }
-  if (kind_ != PoolKind::mean) return;
+  if (kind != PoolKind::mean) return;
   const float share = 1.0f / static_cast<float>(text.count);
   for (size_t c = 0; c < width_; ++c) y[c] *= share;
 }
 
 Status Pool::run(const Chunk& chunk) {
-  for (size_t i = 0; i < chunk.texts.size(); ++i) run_text(chunk.texts[i], y_[i]);
+  for (size_t i = 0; i < chunk.texts.size(); ++i) {
+    const TextRows text = counted(chunk.texts[i]);
+    if (attributes_.kind != PoolKind::concat) {
+      pool(attributes_.kind, text, y_[i]);
+      continue;
+    }
+    float* y = y_[i];
+    for (const PoolKind part : concat_parts) {
+      pool(part, text, y);
+      y += width_;
+    }
+  }
   return Status::ok();
 }
 

@@ -5,7 +5,8 @@
 
 namespace linnet {
 
-/// One row for each text of a batch: its first or last token's, or their mean or maximum.
+/// One row for each text of a batch: its first or last token's, their mean or maximum, or the last,
+/// the maximum and the mean side by side (concat pooling, Howard and Ruder 2018, arXiv:1801.06146).
 class Pool final : public Operation {
  public:
   static Status check(const Site& site);
@@ -15,9 +16,10 @@ class Pool final : public Operation {
   Status run(const Chunk& chunk) override;
 
  private:
-  void run_text(TextRows text, float* y) const;
+  TextRows counted(TextRows text) const;
+  void pool(PoolKind kind, TextRows text, float* y) const;
 
-  PoolKind kind_ = PoolKind::first;
+  PoolAttributes attributes_;
   size_t width_ = 0;
   kernels::ConstRows x_;
   kernels::MutableRows y_;

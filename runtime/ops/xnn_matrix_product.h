@@ -2,7 +2,7 @@
 
 #include <xnnpack.h>
 
-#include "runtime/kernels/half_matrix.h"
+#include "runtime/kernels/plain_matrix.h"
 #include "runtime/model/matrix_place.h"
 #include "runtime/ops/operation.h"
 #include "runtime/ops/xnn_dynamic_int8.h"

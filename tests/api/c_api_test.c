@@ -83,6 +83,19 @@ static void check_text(const linnet_model* model) {
       linnet_tokenize(model, sentence, strlen(sentence), false, ids, 64, &count, &why) == LINNET_OK,
       "tokenize");
   check(count > 0 && count < 64, "a sensible number of tokens");
+  int32_t pair[128];
+  int32_t types[128];
+  size_t pair_count = 0;
+  check(linnet_tokenize_pair(model, sentence, strlen(sentence), "The", 3, false, pair, types, 128,
+                             &pair_count, &why) == LINNET_OK,
+        "tokenize a pair");
+  check(pair_count > count && memcmp(pair, ids, count * sizeof ids[0]) == 0,
+        "a pair begins with its first text");
+  check(types[0] == 0 && types[pair_count - 1] == 1, "a pair's texts have types of their own");
+  check(linnet_tokenize_pair(model, sentence, strlen(sentence), NULL, 0, false, pair, NULL, 128,
+                             &pair_count, &why) == LINNET_OK &&
+            pair_count == count,
+        "a text without a second one, and without room for types");
   check(linnet_detokenize(model, ids, count, false, back, sizeof back, &size, &why) == LINNET_OK,
         "detokenize");
   check(size == strlen(sentence) && memcmp(back, sentence, size) == 0, "tokens give the text back");

@@ -65,6 +65,7 @@ constexpr const char* f32_cases[] = {
     "golden/hf/mistral",
     "golden/hf/qwen2",
     "golden/hf/qwen3",
+    "golden/ref/ulmfit_lm",
 };
 
 }  // namespace

@@ -174,4 +174,18 @@ TEST_CASE("a folder has tokenizer.json, or vocab.json and merges.txt") {
   CHECK(OpenTokenizer(read_hf_tokenizer(folder.path())).encode("abcd") == std::vector<int32_t>{7});
 }
 
+TEST_CASE("a folder may have BERT's vocab.txt, with what its configuration says") {
+  const test::TempFolder folder;
+  folder.write("vocab.txt", "[PAD]\n[UNK]\n[CLS]\n[SEP]\nun\n##able\nUn\r\n<mask>\n");
+  CHECK(has_hf_tokenizer(folder.path()));
+  const std::vector<int32_t> lowercase = {2, 4, 5, 3};
+  CHECK(OpenTokenizer(read_hf_tokenizer(folder.path())).encode("Unable", true) == lowercase);
+  folder.write("tokenizer_config.json",
+               R"({"do_lower_case": false, "mask_token": {"content": "<mask>"}})");
+  const std::vector<int32_t> cased = {2, 6, 5, 7, 3};
+  CHECK(OpenTokenizer(read_hf_tokenizer(folder.path())).encode("Unable <mask>", true) == cased);
+  folder.write("vocab.txt", "a\nb\n");
+  CHECK_FAILS_WITH(read_hf_tokenizer(folder.path()), "'[UNK]' is not in model.vocab");
+}
+
 }  // namespace linnet::convert

@@ -38,6 +38,7 @@ enum class WeightRole : uint8_t {
   gate,        ///< a projection to a few numbers per token: decay, write strength
   low_rank,    ///< half of a low-rank path, unless that makes a decay
   decay,       ///< half of a low-rank path that makes a decay
+  recurrent,   ///< what an LSTM multiplies its own last output by
   vector,      ///< norms, biases, mixes, decays
   convolution,
   scales,  ///< of a quantised weight; its values come into being with those
@@ -137,12 +138,16 @@ struct Dpfp {
 struct Store {};
 struct Pool {
   schema::PoolKind kind = schema::PoolKind::first;
+  uint32_t recent = 0;
+  uint32_t chunk = 0;
 };
+struct Lstm {};
 
-using Attributes = std::variant<Linear, Embedding, Quantize, LastRows, Norm, Elementwise, GroupSum,
-                                TokenShift, CausalConv, Rotary, SoftmaxAttention, FastWeight, Wkv,
-                                SelectiveScan, GroupedLinear, MixtureOfExperts, StabilizedGates,
-                                PositionEmbedding, HeadLinear, SoftmaxFeatures, Dpfp, Store, Pool>;
+using Attributes =
+    std::variant<Linear, Embedding, Quantize, LastRows, Norm, Elementwise, GroupSum, TokenShift,
+                 CausalConv, Rotary, SoftmaxAttention, FastWeight, Wkv, SelectiveScan,
+                 GroupedLinear, MixtureOfExperts, StabilizedGates, PositionEmbedding, HeadLinear,
+                 SoftmaxFeatures, Dpfp, Store, Pool, Lstm>;
 
 struct Operator {
   std::string name;

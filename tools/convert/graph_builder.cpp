@@ -144,6 +144,22 @@ Value GraphBuilder::pool(const std::string& name, Value x, schema::PoolKind kind
   return add_operator(name, Pool{kind}, {x.tensor}, {kTexts, width(x)});
 }
 
+Value GraphBuilder::concat_pool(const std::string& name, Value x, uint32_t recent, uint32_t chunk) {
+  require(recent == 0 || chunk > 0, name, "a chunk that recent rows begin at");
+  return add_operator(name, Pool{schema::PoolKind::concat, recent, chunk}, {x.tensor},
+                      {kTexts, 3 * width(x)});
+}
+
+Value GraphBuilder::lstm(const std::string& name, Value gates, const Weight& recurrent) {
+  const int32_t hidden = recurrent.size(1);
+  require(recurrent.shape == Shape{4 * hidden, hidden}, name,
+          "a recurrent matrix [4 * width, width], not " + shape_text(recurrent.shape));
+  require_width(name, gates, 4 * hidden);
+  const Value matrix = weight(name + ".recurrent", recurrent, WeightRole::recurrent);
+  const Value kept = entry_ == &graph_.decode ? state(name + ".state", {2, hidden}) : Value{};
+  return add_operator(name, Lstm{}, {gates.tensor, matrix.tensor, kept.tensor}, {kTokens, hidden});
+}
+
 Value GraphBuilder::store(const std::string& name, Value x) {
   require(entry_ == &graph_.encode, name, "a place in encode");
   const Value kept = state(name, {kSource, width(x)});

@@ -102,7 +102,10 @@ struct AttributesWriter {
     return schema::CreateDpfp(out, a.heads, a.rolls).Union();
   }
   Offset<void> operator()(const Store&) { return schema::CreateStore(out).Union(); }
-  Offset<void> operator()(const Pool& a) { return schema::CreatePool(out, a.kind).Union(); }
+  Offset<void> operator()(const Pool& a) {
+    return schema::CreatePool(out, a.kind, a.recent, a.chunk).Union();
+  }
+  Offset<void> operator()(const Lstm&) { return schema::CreateLstm(out).Union(); }
 };
 
 /// The union's tag for each alternative of the variant, in its order.
@@ -128,7 +131,8 @@ constexpr schema::Attributes kTags[] = {schema::Attributes::Linear,
                                         schema::Attributes::SoftmaxFeatures,
                                         schema::Attributes::Dpfp,
                                         schema::Attributes::Store,
-                                        schema::Attributes::Pool};
+                                        schema::Attributes::Pool,
+                                        schema::Attributes::Lstm};
 static_assert(std::size(kTags) == std::variant_size_v<Attributes>);
 
 Offset<schema::Tensor> write_tensor(FlatBufferBuilder& out, const Tensor& tensor,

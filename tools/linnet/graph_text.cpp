@@ -122,8 +122,13 @@ std::string attributes_text(const schema::Operator& step) {
       const auto* dpfp = step.attributes_as_Dpfp();
       return text(" %u heads, %u rolls", dpfp->heads(), dpfp->rolls());
     }
-    case schema::Attributes::Pool:
-      return std::string(" ") + schema::EnumNamePoolKind(step.attributes_as_Pool()->kind());
+    case schema::Attributes::Pool: {
+      const auto* pool = step.attributes_as_Pool();
+      const std::string kind = std::string(" ") + schema::EnumNamePoolKind(pool->kind());
+      return pool->recent() == 0
+                 ? kind
+                 : kind + text(" of the last %u in chunks of %u", pool->recent(), pool->chunk());
+    }
     default:
       return "";
   }

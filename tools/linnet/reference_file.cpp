@@ -44,6 +44,17 @@ std::vector<float> ReferenceFile::matrix(const std::string& name, size_t rows, s
   return tensors_->read(name);
 }
 
+std::vector<float> ReferenceFile::row(const std::string& name, size_t size) {
+  const StoredTensor& tensor = tensors_->tensor(name);
+  if (tensor.shape != std::vector<uint64_t>{size}) {
+    throw std::runtime_error(path_ + ": " + name + " is " + tensor.shape_text() + ", wanted [" +
+                             std::to_string(size) +
+                             "], as the model gives: is it the reference of another model?");
+  }
+  read_.insert(name);
+  return tensors_->read(name);
+}
+
 std::vector<std::string> ReferenceFile::unread() const {
   std::vector<std::string> names;
   for (const auto& [name, tensor] : tensors_->tensors()) {

@@ -25,6 +25,9 @@ class ReferenceFile {
   /// Values of a floating-point tensor [rows, columns], row-major.
   std::vector<float> matrix(const std::string& name, size_t rows, size_t columns);
 
+  /// Values of a floating-point tensor [size].
+  std::vector<float> row(const std::string& name, size_t size);
+
   /// Tensors not read so far.
   std::vector<std::string> unread() const;
 

@@ -11,6 +11,7 @@ import sys
 from decoders import *
 from fla import *
 from others import *
+from ulmfit import Ulmfit
 
 TOKENS, PROMPT, GREEDY = 20, 16, 24
 
@@ -39,6 +40,7 @@ XL = {"model_type": "transfo_xl_rmsnorm", "attn_type": 0, "n_token": 29, "d_mode
       "n_head": 3, "d_head": 6, "d_inner": 20, "norm": "rmsnorm", "norm_eps": 1e-6,
       "pre_lnorm": True, "tie_weight": False, "tgt_len": 5, "mem_len": 4}
 INFINITY = {"__float__": "Infinity"}
+AWD = {"arch": "AWD_LSTM", "vocab_sz": 29, "emb_sz": 10, "n_hid": 14}
 
 VARIANTS = {
     "linear_attn_hedgehog": (LinearAttention, {**FLA, "feature_map": "hedgehog", "num_kv_heads": 2}),
@@ -160,6 +162,8 @@ VARIANTS = {
                                                  "norm_eps": 1e-3, "clamp_len": 6}),
     "transformer_xl_same_length": (TransformerXl, {**XL, "same_length": True, "tie_weight": True}),
     "transformer_xl_no_memory": (TransformerXl, {**XL, "mem_len": 0, "tgt_len": 7}),
+    "ulmfit_untied": (Ulmfit, {**AWD, "n_layers": 2, "tie_weights": False, "out_bias": False}),
+    "ulmfit_single": (Ulmfit, {**AWD, "n_layers": 1, "tie_weights": True, "out_bias": True}),
 }
 
 MODEL_TYPES = {LinearAttention: "linear_attn", RetNet: "retnet", Gla: "gla", Hgrn2: "hgrn2",

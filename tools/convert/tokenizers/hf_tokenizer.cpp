@@ -2,11 +2,11 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
 
 #include "tools/convert/formats/json_file.h"
 #include "tools/convert/tokenizers/hf_sections.h"
 #include "tools/convert/tokenizers/json_member.h"
+#include "tools/convert/tokenizers/old_style.h"
 
 namespace linnet::convert {
 namespace {
@@ -66,47 +66,6 @@ TokenizerTables read_named(const json& file, const std::string& name) {
   }
 }
 
-json read_merges_file(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) throw std::runtime_error(path + ": cannot be read");
-  json merges = json::array();
-  for (std::string line; std::getline(file, line);) {
-    if (line.ends_with('\r')) line.pop_back();
-    if (!line.empty()) merges.push_back(std::move(line));
-  }
-  return merges;
-}
-
-// The end of text is found as a whole, as the tokenizers that these files are made for do.
-json old_style_added_tokens(const json& config, const json& vocab) {
-  json added = json::array();
-  for (const auto& [id, entry] : json_member(config, "added_tokens_decoder").items()) {
-    added.push_back(entry);
-    added.back()["id"] = std::stoull(id);
-  }
-  const json& end = json_member(config, "eos_token");
-  const std::string text = end.is_string() ? end.get<std::string>() : "<|endoftext|>";
-  if (added.empty() && vocab.contains(text)) {
-    added.push_back({{"content", text}, {"id", vocab.at(text)}, {"special", true}});
-  }
-  return added;
-}
-
-// vocab.json and merges.txt say what GPT-2's own code doesn't: the rest of a tokenizer.json.
-json read_old_style(const std::filesystem::path& folder) {
-  const auto config_path = folder / "tokenizer_config.json";
-  const json config = std::filesystem::exists(config_path)
-                          ? read_json(config_path.string(), kMostFileBytes)
-                          : json::object();
-  json model = {{"type", "BPE"},
-                {"vocab", read_json((folder / "vocab.json").string(), kMostFileBytes)},
-                {"merges", read_merges_file((folder / "merges.txt").string())}};
-  const bool add_prefix_space = json_member_or(config, "add_prefix_space", false);
-  return {{"added_tokens", old_style_added_tokens(config, model.at("vocab"))},
-          {"pre_tokenizer", {{"type", "ByteLevel"}, {"add_prefix_space", add_prefix_space}}},
-          {"model", std::move(model)}};
-}
-
 }  // namespace
 
 std::runtime_error unsupported_tokenizer(const std::string& what) {
@@ -125,7 +84,7 @@ TokenizerTables read_hf_tokenizer(const std::string& path) {
   const fs::path file = fs::path(path) / "tokenizer.json";
   if (fs::exists(file)) return read_named(read_json(file.string(), kMostFileBytes), file.string());
   try {
-    return read_named(read_old_style(path), path);
+    return read_named(read_old_style_tokenizer(path), path);
   } catch (const nlohmann::json::exception& error) {
     throw std::runtime_error(path + ": " + error.what());
   }
@@ -134,8 +93,7 @@ TokenizerTables read_hf_tokenizer(const std::string& path) {
 bool has_hf_tokenizer(const std::string& folder) {
   namespace fs = std::filesystem;
   const fs::path at(folder);
-  return fs::exists(at / "tokenizer.json") ||
-         (fs::exists(at / "vocab.json") && fs::exists(at / "merges.txt"));
+  return fs::exists(at / "tokenizer.json") || has_old_style_tokenizer(folder);
 }
 
 }  // namespace linnet::convert

@@ -8,8 +8,8 @@
 namespace linnet::convert {
 
 /// Reads a tokenizer.json of Hugging Face's tokenizers, or a folder that has one or, in the older
-/// style, vocab.json and merges.txt. Byte-level byte-pair encoding only. Throws std::runtime_error
-/// with a message that names the file and what in it is damaged or not supported.
+/// style, what old_style.h says. Throws std::runtime_error with a message that names the file and
+/// what in it is damaged or not supported.
 TokenizerTables read_hf_tokenizer(const std::string& path);
 
 /// The same for the content of a tokenizer.json; `name` is what messages call it.
