@@ -41,10 +41,18 @@ Status verify_merges(const TokenizerData& data) {
   return Status::ok();
 }
 
-Status verify_steps(const char* name, size_t count) {
-  if (count <= kMostSteps) return Status::ok();
-  return Status::error(LINNET_UNSUPPORTED, "%zu %s, at most %zu are allowed", count, name,
-                       kMostSteps);
+template <typename Step>
+Status verify_steps(const char* name, const Array<Step>& steps) {
+  if (steps.size() > kMostSteps) {
+    return Status::error(LINNET_UNSUPPORTED, "%zu %s, at most %zu are allowed", steps.size(), name,
+                         kMostSteps);
+  }
+  for (const Step& step : steps) {
+    if (step.content.size() <= most_step_bytes) continue;
+    return Status::error(LINNET_UNSUPPORTED, "%s: one puts in %zu bytes, at most %zu are allowed",
+                         name, step.content.size(), most_step_bytes);
+  }
+  return Status::ok();
 }
 
 Status verify_template(std::span<const TemplatePiece> pieces, uint32_t vocabulary) {
@@ -65,9 +73,9 @@ Status verify_scores(const TokenizerData& data) {
 }
 
 Status verify_parts(const TokenizerData& data) {
-  Status status = verify_steps("normalizers", data.normalizers.size());
-  if (!status.failed()) status = verify_steps("pre-tokenizers", data.pre_tokenizers.size());
-  if (!status.failed()) status = verify_steps("decoders", data.decoders.size());
+  Status status = verify_steps("normalizers", data.normalizers);
+  if (!status.failed()) status = verify_steps("pre-tokenizers", data.pre_tokenizers);
+  if (!status.failed()) status = verify_steps("decoders", data.decoders);
   if (!status.failed()) status = verify_template(data.single.span(), data.vocabulary);
   if (!status.failed()) status = verify_template(data.pair.span(), data.vocabulary);
   return status;

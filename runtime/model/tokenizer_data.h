@@ -36,6 +36,17 @@ struct AddedToken {
   bool normalized = false;
 };
 
+/// A step puts at most so many bytes in the place of something, and all steps together make a text
+/// at most so many times as long: far above what any tokenizer needs, so that a hostile one can't
+/// make a short text fill the memory.
+inline constexpr size_t most_step_bytes = 64;
+inline constexpr size_t most_step_growth = 64;
+
+/// How long the steps may make a text of `size` bytes.
+constexpr size_t longest_after_steps(size_t size) {
+  return (size + most_step_bytes) * most_step_growth;
+}
+
 /// What a step of normalisation does to a text. Steps that name BERT do what its tokenizer calls
 /// clean_text, handle_chinese_chars and strip_accents.
 enum class NormalizerKind : uint8_t {

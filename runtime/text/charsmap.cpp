@@ -1,7 +1,9 @@
 #include "runtime/text/charsmap.h"
 
+#include <algorithm>
 #include <cstring>
 
+#include "runtime/model/tokenizer_data.h"
 #include "runtime/text/unicode.h"
 #include "runtime/text/utf8.h"
 
@@ -60,7 +62,7 @@ bool Charsmap::find(std::string_view from, std::string_view& to) const {
     if (!has_leaf(unit)) continue;
     if (node >= trie_.size() || value_of(trie_[node]) >= replacements_.size()) return false;
     const auto* begin = reinterpret_cast<const char*>(replacements_.data()) + value_of(trie_[node]);
-    const size_t most = replacements_.size() - value_of(trie_[node]);
+    const size_t most = std::min(replacements_.size() - value_of(trie_[node]), most_step_bytes);
     const void* end = std::memchr(begin, 0, most);
     to = {begin,
           end == nullptr ? most : static_cast<size_t>(static_cast<const char*>(end) - begin)};

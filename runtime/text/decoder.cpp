@@ -105,6 +105,7 @@ bool write_token(const DecoderStep& step, std::string_view token, bool first, bo
 
 bool Decoder::run(DecodeScratch& scratch, bool beginning) const {
   bool fused = false;
+  const size_t most_bytes = longest_after_steps(scratch.from.bytes().size() + scratch.from.size());
   for (const DecoderStep& step : steps_) {
     const TextList& from = scratch.from;
     TextList& to = scratch.to;
@@ -125,6 +126,7 @@ bool Decoder::run(DecodeScratch& scratch, bool beginning) const {
         if (!written || !to.end()) return false;
       }
     }
+    if (to.bytes().size() > most_bytes) return false;
     std::swap(scratch.from, scratch.to);
   }
   return true;

@@ -61,7 +61,7 @@ class Decoder {
   /// Decodes what stands in `scratch.from`; the result stands there afterwards. `beginning`: the
   /// tokens begin a text. If not, they go on with one, of which more may follow: the first is
   /// treated like any other, and bytes that make no character yet stay as they are. False when
-  /// memory is not to be had.
+  /// memory is not to be had, or the text grows beyond longest_after_steps.
   [[nodiscard]] bool run(DecodeScratch& scratch, bool beginning) const;
 
  private:

@@ -89,10 +89,15 @@ Status Normalizer::open(const TokenizerData& data) {
 }
 
 Status Normalizer::apply(NormalizerScratch& scratch, std::string_view& text, bool& at_start) const {
+  const size_t most_bytes = longest_after_steps(text.size());
   for (size_t i = 0; i < steps_.size(); ++i) {
     scratch.to.clear();
     const Status status = run(i, text, scratch.choices, at_start, scratch.to);
     if (status.failed()) return status;
+    if (scratch.to.size() > most_bytes) {
+      return Status::error(LINNET_INVALID_MODEL,
+                           "the tokenizer's normalizers make a text too long");
+    }
     std::swap(scratch.from, scratch.to);
     text = {scratch.from.data(), scratch.from.size()};
   }

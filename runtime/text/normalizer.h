@@ -27,8 +27,9 @@ class Normalizer {
 
   bool empty() const { return steps_.empty(); }
 
-  /// Normalises `text`, whole UTF-8, which afterwards may lie in `scratch`. `at_start`, true for
-  /// what begins at the start of a whole text, becomes false when its first characters are lost.
+  /// Normalises `text`, whole UTF-8, which afterwards may lie in `scratch`. Fails when the text
+  /// grows beyond longest_after_steps. `at_start`, true for what begins at the start of a whole
+  /// text, becomes false when its first characters are lost.
   Status apply(NormalizerScratch& scratch, std::string_view& text, bool& at_start) const;
 
  private:

@@ -13,6 +13,7 @@ namespace linnet {
 struct EncodeScratch {
   NormalizerScratch normalizer;
   Array<List<char>> rewritten;  // by pre-tokenizer
+  size_t most_rewritten = 0;    // bytes
   List<PatternChoice> choices;
   List<char> word;
   BpeScratch bpe;
@@ -165,6 +166,7 @@ Status Tokenizer::encode_part(std::string_view text, bool at_start, EncodeScratc
                               List<int32_t>& ids) const {
   const Status status = normalizer_.apply(scratch.normalizer, text, at_start);
   if (status.failed()) return status;
+  scratch.most_rewritten = longest_after_steps(text.size());
   AddedTokenSplitter splitter(after_normalization_, text);
   for (AddedTokenPart part; splitter.next(part);) {
     const bool begins = at_start && part.text.data() == text.data();
@@ -184,6 +186,7 @@ bool Tokenizer::encode_from(size_t step, std::string_view text, bool at_start,
     List<char>& rewritten = scratch.rewritten[step];
     rewritten.clear();
     return append_metaspace(how, text, at_start, rewritten) &&
+           rewritten.size() <= scratch.most_rewritten &&
            encode_from(step + 1, view(rewritten), at_start, scratch, ids);
   }
   BehaviorSplitter splitter(patterns_[step], how.behavior, how.invert, text, scratch.choices);

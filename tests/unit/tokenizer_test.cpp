@@ -198,4 +198,58 @@ TEST_CASE("tables that point outside themselves are refused") {
   CHECK(is_refused(convert::TokenizerTables()));
 }
 
+TEST_CASE("steps that make a text longer and longer fail before the memory is full") {
+  const auto good = convert::parse_hf_tokenizer(small_tokenizer_json(byte_level_section()), "x");
+  const auto encodes = [](const convert::TokenizerTables& tables) {
+    const TokenizerData data = tables.view();
+    Tokenizer tokenizer;
+    List<int32_t> ids;
+    return !tokenizer.open(data).failed() && !tokenizer.encode("a b", false, ids).failed();
+  };
+  CHECK(encodes(good));
+  auto tables = good;
+  tables.normalizers.assign(32, {NormalizerKind::replace, "a", "aa"});
+  CHECK(!encodes(tables));
+  tables = good;
+  tables.pre_tokenizers.assign(
+      32,
+      {.kind = PreTokenizerKind::metaspace, .content = "    ", .prepend = PrependScheme::never});
+  CHECK(!encodes(tables));
+  tables = good;
+  tables.normalizers = {{.kind = NormalizerKind::prepend, .content = std::string(65, 'x')}};
+  CHECK(!encodes(tables));
+  tables = good;
+  tables.decoders.assign(32, {.kind = DecoderKind::replace, .pattern = "a", .content = "aa"});
+  const TokenizerData data = tables.view();
+  Tokenizer tokenizer;
+  REQUIRE(!tokenizer.open(data).failed());
+  List<char> text;
+  const int32_t ids[] = {0};
+  CHECK(tokenizer.decode(ids, true, text).failed());
+}
+
+TEST_CASE("tables with more steps, or templates, than they may have are refused") {
+  const auto good = convert::parse_hf_tokenizer(small_tokenizer_json(byte_level_section()), "x");
+  const auto is_refused = [](const convert::TokenizerTables& tables) {
+    const TokenizerData data = tables.view();
+    Tokenizer tokenizer;
+    return tokenizer.open(data).failed();
+  };
+  auto tables = good;
+  tables.normalizers.assign(33, {});
+  CHECK(is_refused(tables));
+  tables = good;
+  tables.decoders.assign(33, {});
+  CHECK(is_refused(tables));
+  tables = good;
+  tables.pair = {{.id = 99}};
+  CHECK(is_refused(tables));
+  tables = good;
+  tables.single = {{.id = -3}};
+  CHECK(is_refused(tables));
+  tables = good;
+  tables.normalizers = {{NormalizerKind::replace_matches, "(", ""}};
+  CHECK(is_refused(tables));
+}
+
 }  // namespace linnet
