@@ -112,6 +112,12 @@ constexpr Refused kRefused[] = {
     {"transformer_xl_post_norm", "tgt_len", "0", "a whole number from 1"},
     {"transformer_xl_same_length", "mem_len", "0", "above 0"},
     {"gemma3_older", "layer_types", R"(["full", "full", "full"])", "'sliding_attention'"},
+    {"ulmfit_untied", "arch", R"("AWD_QRNN")", "'AWD_LSTM'"},
+    {"ulmfit_untied", "qrnn", "true", "QRNN layers are not supported"},
+    {"ulmfit_untied", "bidir", "true", "one direction"},
+    {"ulmfit_untied", "n_hid", "15", "14, as the tensors have it"},
+    {"ulmfit_single", "emb_sz", "12", "10, as the tensors have it"},
+    {"ulmfit_single", "n_layers", "3", "1, as the tensors have it"},
 };
 
 TEST_CASE("a configuration that cannot be honoured is refused by the name of its entry") {

@@ -80,6 +80,7 @@ const char* const cases[] = {"golden/hf/mamba",
                              "golden/ref/performer",
                              "golden/ref/rwkv7_pth",
                              "golden/ref/performer_encoder",
+                             "golden/ref/ulmfit_lm",
                              "golden/variants/gla_hybrid",
                              "golden/variants/linear_attn_elu",
                              "golden/variants/rwkv4_pth"};

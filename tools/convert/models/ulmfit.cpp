@@ -77,14 +77,17 @@ class AwdLstm {
  private:
   void refuse_variants() const {
     config_.require_one_of("arch", {"AWD_LSTM"});
-    if (config_.flag("qrnn", false) || weights_.contains(at_ + "rnns.0.layers.0.linear.weight") ||
-        weights_.contains(at_ + "rnns.0.linear.weight_raw")) {
-      throw std::runtime_error(config_.where() +
-                               ": quasi-recurrent layers (QRNN) are not supported, only LSTM");
-    }
-    if (config_.flag("bidir", false) ||
-        weights_.contains(at_ + "rnns.0.module.weight_ih_l0_reverse")) {
+    if (config_.flag("qrnn", false)) config_.fail("qrnn", "false: QRNN layers are not supported");
+    if (config_.flag("bidir", false)) config_.fail("bidir", "false: one direction is supported");
+    const std::string at = at_ + "rnns.0.";
+    if (weights_.contains(at + "module.weight_hh_l0_raw_reverse") ||
+        weights_.contains(at + "module.weight_ih_l0_reverse")) {
       throw std::runtime_error(config_.where() + ": bidirectional layers are not supported");
+    }
+    if (!weights_.contains(at + "weight_hh_l0_raw")) {
+      throw std::runtime_error(config_.where() + ": " + at +
+                               "weight_hh_l0_raw is missing: QRNN layers are not supported, LSTM "
+                               "layers are");
     }
   }
 
