@@ -691,7 +691,7 @@ enum class PoolKind : uint8_t {
   last = 1,
   mean = 2,
   max = 3,
-  concat = 4,
+  concat = 6,
   MIN = first,
   MAX = concat
 };
@@ -708,11 +708,13 @@ inline const PoolKind (&EnumValuesPoolKind())[5] {
 }
 
 inline const char * const *EnumNamesPoolKind() {
-  static const char * const names[6] = {
+  static const char * const names[8] = {
     "first",
     "last",
     "mean",
     "max",
+    "",
+    "",
     "concat",
     nullptr
   };

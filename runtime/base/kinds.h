@@ -42,6 +42,6 @@ enum class Squash : uint8_t { none, tanh };
 enum class ScanInput : uint8_t { step, unit_variance };
 enum class FeatureSide : uint8_t { query, key };
 enum class AttentionMask : uint8_t { causal, all, cross };
-enum class PoolKind : uint8_t { first, last, mean, max, concat };
+enum class PoolKind : uint8_t { first, last, mean, max, concat = 6 };
 
 }  // namespace linnet

@@ -33,9 +33,9 @@ class Normalizer {
   Status apply(NormalizerScratch& scratch, std::string_view& text, bool& at_start) const;
 
  private:
-  Status run(size_t step, std::string_view text, List<PatternChoice>& choices, bool& at_start,
+  Status run(size_t index, std::string_view text, List<PatternChoice>& choices, bool& at_start,
              List<char>& out) const;
-  bool replace_matches(size_t step, std::string_view text, List<PatternChoice>& choices,
+  bool replace_matches(size_t index, std::string_view text, List<PatternChoice>& choices,
                        bool& at_start, List<char>& out) const;
 
   std::span<const NormalizerStep> steps_;
