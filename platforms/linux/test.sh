@@ -74,9 +74,11 @@ check_scripts() {
 
 check_tidy() {
   has_clang_tool clang-tidy || return 0
-  # Warnings that only GCC knows would be errors of Clang's.
+  # Warnings and options that only GCC knows would be errors of Clang's.
+  mkdir -p build/clang-tidy
+  sed 's/ -fno-gnu-unique//' build/release/compile_commands.json >build/clang-tidy/compile_commands.json
   # It names every file and counts the warnings that it keeps to itself: only findings are shown.
-  run-clang-tidy -quiet -p build/release -j "$jobs" -extra-arg=-Wno-unknown-warning-option \
+  run-clang-tidy -quiet -p build/clang-tidy -j "$jobs" -extra-arg=-Wno-unknown-warning-option \
     "^$PWD/(runtime|tools|tests|platforms)/" >build/clang-tidy.log 2>&1 && return
   grep -vE '^clang-tidy|warnings? generated\.$' build/clang-tidy.log
   return 1

@@ -217,14 +217,14 @@ Status Session::report_progress(size_t done, size_t total) const {
 Status Session::run_chunk(std::span<const int32_t> tokens, size_t logits_rows, bool* is_outdated) {
   const EntryPoint& decode = model_.graph().decode;
   const TextRows rows = {.first = 0, .count = tokens.size()};
-  const Chunk chunk = {.extents = {.tokens = tokens.size(),
-                                   .logits_rows = logits_rows,
-                                   .context = plan_.largest.context,
-                                   .texts = 1,
-                                   .source = source_tokens_},
-                       .position = position_,
-                       .texts = {&rows, 1},
-                       .is_outdated = is_outdated};
+  Chunk chunk = {.extents = {.tokens = tokens.size(),
+                             .logits_rows = logits_rows,
+                             .context = plan_.largest.context,
+                             .texts = 1,
+                             .source = source_tokens_},
+                 .position = position_,
+                 .texts = {&rows, 1}};
+  chunk.is_outdated = is_outdated;
   std::memcpy(addresses_[static_cast<size_t>(decode.tokens)], tokens.data(), tokens.size_bytes());
   encoded_ = {};
   const Status status = run_operators(decode, chunk);

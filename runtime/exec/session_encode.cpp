@@ -126,7 +126,7 @@ Status Session::encode_one(std::span<const int32_t> tokens, float* rows) {
                           .lengths = &length,
                           .count = 1});
   if (status.failed() || rows == nullptr) return status;
-  linnet_output output;
+  linnet_output output = {};
   status = this->output(0, &output);
   if (status.failed()) return status;
   std::memcpy(rows, output.values, output.rows * output.columns * sizeof(float));

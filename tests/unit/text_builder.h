@@ -41,7 +41,11 @@ class OpenTokenizer {
   /// The text of each token by itself.
   std::vector<std::string> pieces(std::string_view text) const {
     std::vector<std::string> out;
-    for (const int32_t id : encode(text)) out.push_back(decode({id}));
+    std::vector<int32_t> one(1);
+    for (const int32_t id : encode(text)) {
+      one[0] = id;
+      out.push_back(decode(one));
+    }
     return out;
   }
 
