@@ -29,7 +29,9 @@ class OpenTokenizer {
   std::vector<int32_t> encode(std::string_view text, bool special_tokens = false) const {
     List<int32_t> ids;
     REQUIRE(!tokenizer_.encode(text, special_tokens, ids).failed());
-    return {ids.begin(), ids.end()};
+    std::vector<int32_t> all;
+    for (const int32_t id : ids) all.push_back(id);
+    return all;
   }
 
   std::string decode(const std::vector<int32_t>& ids, bool special_tokens = true) const {
@@ -41,11 +43,7 @@ class OpenTokenizer {
   /// The text of each token by itself.
   std::vector<std::string> pieces(std::string_view text) const {
     std::vector<std::string> out;
-    std::vector<int32_t> one(1);
-    for (const int32_t id : encode(text)) {
-      one[0] = id;
-      out.push_back(decode(one));
-    }
+    for (const int32_t id : encode(text)) out.push_back(decode({id}));
     return out;
   }
 
