@@ -152,6 +152,10 @@ struct Tokenizer;
 struct TokenizerBuilder;
 struct TokenizerT;
 
+struct Search;
+struct SearchBuilder;
+struct SearchT;
+
 struct Generation;
 struct GenerationBuilder;
 struct GenerationT;
@@ -1545,6 +1549,39 @@ inline const char *EnumNameDecoderKind(DecoderKind e) {
   if (::flatbuffers::IsOutRange(e, DecoderKind::byte_fallback, DecoderKind::separate)) return "";
   const size_t index = static_cast<size_t>(e);
   return EnumNamesDecoderKind()[index];
+}
+
+enum class Stopping : uint8_t {
+  likely = 0,
+  first = 1,
+  exact = 2,
+  MIN = likely,
+  MAX = exact
+};
+
+inline const Stopping (&EnumValuesStopping())[3] {
+  static const Stopping values[] = {
+    Stopping::likely,
+    Stopping::first,
+    Stopping::exact
+  };
+  return values;
+}
+
+inline const char * const *EnumNamesStopping() {
+  static const char * const names[4] = {
+    "likely",
+    "first",
+    "exact",
+    nullptr
+  };
+  return names;
+}
+
+inline const char *EnumNameStopping(Stopping e) {
+  if (::flatbuffers::IsOutRange(e, Stopping::likely, Stopping::exact)) return "";
+  const size_t index = static_cast<size_t>(e);
+  return EnumNamesStopping()[index];
 }
 
 FLATBUFFERS_MANUALLY_ALIGNED_STRUCT(8) Segment FLATBUFFERS_FINAL_CLASS {
@@ -4589,6 +4626,185 @@ inline ::flatbuffers::Offset<Tokenizer> CreateTokenizerDirect(
 
 ::flatbuffers::Offset<Tokenizer> CreateTokenizer(::flatbuffers::FlatBufferBuilder &_fbb, const TokenizerT *_o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
 
+struct SearchT : public ::flatbuffers::NativeTable {
+  typedef Search TableType;
+  int32_t start_id = -1;
+  int32_t forced_first_id = -1;
+  int32_t forced_last_id = -1;
+  std::vector<uint32_t> suppressed_ids{};
+  uint32_t beams = 1;
+  float length_penalty = 1.0f;
+  linnet::schema::Stopping stopping = linnet::schema::Stopping::likely;
+  uint32_t max_tokens = 0;
+  uint32_t min_tokens = 0;
+  uint32_t no_repeat = 0;
+};
+
+struct Search FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
+  typedef SearchT NativeTableType;
+  typedef SearchBuilder Builder;
+  enum FlatBuffersVTableOffset FLATBUFFERS_VTABLE_UNDERLYING_TYPE {
+    VT_START_ID = 4,
+    VT_FORCED_FIRST_ID = 6,
+    VT_FORCED_LAST_ID = 8,
+    VT_SUPPRESSED_IDS = 10,
+    VT_BEAMS = 12,
+    VT_LENGTH_PENALTY = 14,
+    VT_STOPPING = 16,
+    VT_MAX_TOKENS = 18,
+    VT_MIN_TOKENS = 20,
+    VT_NO_REPEAT = 22
+  };
+  int32_t start_id() const {
+    return GetField<int32_t>(VT_START_ID, -1);
+  }
+  int32_t forced_first_id() const {
+    return GetField<int32_t>(VT_FORCED_FIRST_ID, -1);
+  }
+  int32_t forced_last_id() const {
+    return GetField<int32_t>(VT_FORCED_LAST_ID, -1);
+  }
+  const ::flatbuffers::Vector<uint32_t> *suppressed_ids() const {
+    return GetPointer<const ::flatbuffers::Vector<uint32_t> *>(VT_SUPPRESSED_IDS);
+  }
+  uint32_t beams() const {
+    return GetField<uint32_t>(VT_BEAMS, 1);
+  }
+  float length_penalty() const {
+    return GetField<float>(VT_LENGTH_PENALTY, 1.0f);
+  }
+  linnet::schema::Stopping stopping() const {
+    return static_cast<linnet::schema::Stopping>(GetField<uint8_t>(VT_STOPPING, 0));
+  }
+  uint32_t max_tokens() const {
+    return GetField<uint32_t>(VT_MAX_TOKENS, 0);
+  }
+  uint32_t min_tokens() const {
+    return GetField<uint32_t>(VT_MIN_TOKENS, 0);
+  }
+  uint32_t no_repeat() const {
+    return GetField<uint32_t>(VT_NO_REPEAT, 0);
+  }
+  bool Verify(::flatbuffers::Verifier &verifier) const {
+    return VerifyTableStart(verifier) &&
+           VerifyField<int32_t>(verifier, VT_START_ID, 4) &&
+           VerifyField<int32_t>(verifier, VT_FORCED_FIRST_ID, 4) &&
+           VerifyField<int32_t>(verifier, VT_FORCED_LAST_ID, 4) &&
+           VerifyOffset(verifier, VT_SUPPRESSED_IDS) &&
+           verifier.VerifyVector(suppressed_ids()) &&
+           VerifyField<uint32_t>(verifier, VT_BEAMS, 4) &&
+           VerifyField<float>(verifier, VT_LENGTH_PENALTY, 4) &&
+           VerifyField<uint8_t>(verifier, VT_STOPPING, 1) &&
+           VerifyField<uint32_t>(verifier, VT_MAX_TOKENS, 4) &&
+           VerifyField<uint32_t>(verifier, VT_MIN_TOKENS, 4) &&
+           VerifyField<uint32_t>(verifier, VT_NO_REPEAT, 4) &&
+           verifier.EndTable();
+  }
+  SearchT *UnPack(const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
+  void UnPackTo(SearchT *_o, const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
+  static ::flatbuffers::Offset<Search> Pack(::flatbuffers::FlatBufferBuilder &_fbb, const SearchT* _o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
+};
+
+struct SearchBuilder {
+  typedef Search Table;
+  ::flatbuffers::FlatBufferBuilder &fbb_;
+  ::flatbuffers::uoffset_t start_;
+  void add_start_id(int32_t start_id) {
+    fbb_.AddElement<int32_t>(Search::VT_START_ID, start_id, -1);
+  }
+  void add_forced_first_id(int32_t forced_first_id) {
+    fbb_.AddElement<int32_t>(Search::VT_FORCED_FIRST_ID, forced_first_id, -1);
+  }
+  void add_forced_last_id(int32_t forced_last_id) {
+    fbb_.AddElement<int32_t>(Search::VT_FORCED_LAST_ID, forced_last_id, -1);
+  }
+  void add_suppressed_ids(::flatbuffers::Offset<::flatbuffers::Vector<uint32_t>> suppressed_ids) {
+    fbb_.AddOffset(Search::VT_SUPPRESSED_IDS, suppressed_ids);
+  }
+  void add_beams(uint32_t beams) {
+    fbb_.AddElement<uint32_t>(Search::VT_BEAMS, beams, 1);
+  }
+  void add_length_penalty(float length_penalty) {
+    fbb_.AddElement<float>(Search::VT_LENGTH_PENALTY, length_penalty, 1.0f);
+  }
+  void add_stopping(linnet::schema::Stopping stopping) {
+    fbb_.AddElement<uint8_t>(Search::VT_STOPPING, static_cast<uint8_t>(stopping), 0);
+  }
+  void add_max_tokens(uint32_t max_tokens) {
+    fbb_.AddElement<uint32_t>(Search::VT_MAX_TOKENS, max_tokens, 0);
+  }
+  void add_min_tokens(uint32_t min_tokens) {
+    fbb_.AddElement<uint32_t>(Search::VT_MIN_TOKENS, min_tokens, 0);
+  }
+  void add_no_repeat(uint32_t no_repeat) {
+    fbb_.AddElement<uint32_t>(Search::VT_NO_REPEAT, no_repeat, 0);
+  }
+  explicit SearchBuilder(::flatbuffers::FlatBufferBuilder &_fbb)
+        : fbb_(_fbb) {
+    start_ = fbb_.StartTable();
+  }
+  ::flatbuffers::Offset<Search> Finish() {
+    const auto end = fbb_.EndTable(start_);
+    auto o = ::flatbuffers::Offset<Search>(end);
+    return o;
+  }
+};
+
+inline ::flatbuffers::Offset<Search> CreateSearch(
+    ::flatbuffers::FlatBufferBuilder &_fbb,
+    int32_t start_id = -1,
+    int32_t forced_first_id = -1,
+    int32_t forced_last_id = -1,
+    ::flatbuffers::Offset<::flatbuffers::Vector<uint32_t>> suppressed_ids = 0,
+    uint32_t beams = 1,
+    float length_penalty = 1.0f,
+    linnet::schema::Stopping stopping = linnet::schema::Stopping::likely,
+    uint32_t max_tokens = 0,
+    uint32_t min_tokens = 0,
+    uint32_t no_repeat = 0) {
+  SearchBuilder builder_(_fbb);
+  builder_.add_no_repeat(no_repeat);
+  builder_.add_min_tokens(min_tokens);
+  builder_.add_max_tokens(max_tokens);
+  builder_.add_length_penalty(length_penalty);
+  builder_.add_beams(beams);
+  builder_.add_suppressed_ids(suppressed_ids);
+  builder_.add_forced_last_id(forced_last_id);
+  builder_.add_forced_first_id(forced_first_id);
+  builder_.add_start_id(start_id);
+  builder_.add_stopping(stopping);
+  return builder_.Finish();
+}
+
+inline ::flatbuffers::Offset<Search> CreateSearchDirect(
+    ::flatbuffers::FlatBufferBuilder &_fbb,
+    int32_t start_id = -1,
+    int32_t forced_first_id = -1,
+    int32_t forced_last_id = -1,
+    const std::vector<uint32_t> *suppressed_ids = nullptr,
+    uint32_t beams = 1,
+    float length_penalty = 1.0f,
+    linnet::schema::Stopping stopping = linnet::schema::Stopping::likely,
+    uint32_t max_tokens = 0,
+    uint32_t min_tokens = 0,
+    uint32_t no_repeat = 0) {
+  auto suppressed_ids__ = suppressed_ids ? _fbb.CreateVector<uint32_t>(*suppressed_ids) : 0;
+  return linnet::schema::CreateSearch(
+      _fbb,
+      start_id,
+      forced_first_id,
+      forced_last_id,
+      suppressed_ids__,
+      beams,
+      length_penalty,
+      stopping,
+      max_tokens,
+      min_tokens,
+      no_repeat);
+}
+
+::flatbuffers::Offset<Search> CreateSearch(::flatbuffers::FlatBufferBuilder &_fbb, const SearchT *_o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
+
 struct GenerationT : public ::flatbuffers::NativeTable {
   typedef Generation TableType;
   std::vector<uint32_t> end_ids{};
@@ -4598,6 +4814,11 @@ struct GenerationT : public ::flatbuffers::NativeTable {
   float min_p = 0.0f;
   float repetition_penalty = 1.0f;
   uint32_t context = 0;
+  std::unique_ptr<linnet::schema::SearchT> search{};
+  GenerationT() = default;
+  GenerationT(const GenerationT &o);
+  GenerationT(GenerationT&&) FLATBUFFERS_NOEXCEPT = default;
+  GenerationT &operator=(GenerationT o) FLATBUFFERS_NOEXCEPT;
 };
 
 struct Generation FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
@@ -4610,7 +4831,8 @@ struct Generation FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
     VT_TOP_P = 10,
     VT_MIN_P = 12,
     VT_REPETITION_PENALTY = 14,
-    VT_CONTEXT = 16
+    VT_CONTEXT = 16,
+    VT_SEARCH = 18
   };
   const ::flatbuffers::Vector<uint32_t> *end_ids() const {
     return GetPointer<const ::flatbuffers::Vector<uint32_t> *>(VT_END_IDS);
@@ -4633,6 +4855,9 @@ struct Generation FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
   uint32_t context() const {
     return GetField<uint32_t>(VT_CONTEXT, 0);
   }
+  const linnet::schema::Search *search() const {
+    return GetPointer<const linnet::schema::Search *>(VT_SEARCH);
+  }
   bool Verify(::flatbuffers::Verifier &verifier) const {
     return VerifyTableStart(verifier) &&
            VerifyOffset(verifier, VT_END_IDS) &&
@@ -4643,6 +4868,8 @@ struct Generation FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
            VerifyField<float>(verifier, VT_MIN_P, 4) &&
            VerifyField<float>(verifier, VT_REPETITION_PENALTY, 4) &&
            VerifyField<uint32_t>(verifier, VT_CONTEXT, 4) &&
+           VerifyOffset(verifier, VT_SEARCH) &&
+           verifier.VerifyTable(search()) &&
            verifier.EndTable();
   }
   GenerationT *UnPack(const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
@@ -4675,6 +4902,9 @@ struct GenerationBuilder {
   void add_context(uint32_t context) {
     fbb_.AddElement<uint32_t>(Generation::VT_CONTEXT, context, 0);
   }
+  void add_search(::flatbuffers::Offset<linnet::schema::Search> search) {
+    fbb_.AddOffset(Generation::VT_SEARCH, search);
+  }
   explicit GenerationBuilder(::flatbuffers::FlatBufferBuilder &_fbb)
         : fbb_(_fbb) {
     start_ = fbb_.StartTable();
@@ -4694,8 +4924,10 @@ inline ::flatbuffers::Offset<Generation> CreateGeneration(
     float top_p = 1.0f,
     float min_p = 0.0f,
     float repetition_penalty = 1.0f,
-    uint32_t context = 0) {
+    uint32_t context = 0,
+    ::flatbuffers::Offset<linnet::schema::Search> search = 0) {
   GenerationBuilder builder_(_fbb);
+  builder_.add_search(search);
   builder_.add_context(context);
   builder_.add_repetition_penalty(repetition_penalty);
   builder_.add_min_p(min_p);
@@ -4714,7 +4946,8 @@ inline ::flatbuffers::Offset<Generation> CreateGenerationDirect(
     float top_p = 1.0f,
     float min_p = 0.0f,
     float repetition_penalty = 1.0f,
-    uint32_t context = 0) {
+    uint32_t context = 0,
+    ::flatbuffers::Offset<linnet::schema::Search> search = 0) {
   auto end_ids__ = end_ids ? _fbb.CreateVector<uint32_t>(*end_ids) : 0;
   return linnet::schema::CreateGeneration(
       _fbb,
@@ -4724,7 +4957,8 @@ inline ::flatbuffers::Offset<Generation> CreateGenerationDirect(
       top_p,
       min_p,
       repetition_penalty,
-      context);
+      context,
+      search);
 }
 
 ::flatbuffers::Offset<Generation> CreateGeneration(::flatbuffers::FlatBufferBuilder &_fbb, const GenerationT *_o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
@@ -6513,6 +6747,82 @@ inline ::flatbuffers::Offset<Tokenizer> CreateTokenizer(::flatbuffers::FlatBuffe
       _pair);
 }
 
+inline SearchT *Search::UnPack(const ::flatbuffers::resolver_function_t *_resolver) const {
+  auto _o = std::unique_ptr<SearchT>(new SearchT());
+  UnPackTo(_o.get(), _resolver);
+  return _o.release();
+}
+
+inline void Search::UnPackTo(SearchT *_o, const ::flatbuffers::resolver_function_t *_resolver) const {
+  (void)_o;
+  (void)_resolver;
+  { auto _e = start_id(); _o->start_id = _e; }
+  { auto _e = forced_first_id(); _o->forced_first_id = _e; }
+  { auto _e = forced_last_id(); _o->forced_last_id = _e; }
+  { auto _e = suppressed_ids(); if (_e) { _o->suppressed_ids.resize(_e->size()); for (::flatbuffers::uoffset_t _i = 0; _i < _e->size(); _i++) { _o->suppressed_ids[_i] = _e->Get(_i); } } else { _o->suppressed_ids.resize(0); } }
+  { auto _e = beams(); _o->beams = _e; }
+  { auto _e = length_penalty(); _o->length_penalty = _e; }
+  { auto _e = stopping(); _o->stopping = _e; }
+  { auto _e = max_tokens(); _o->max_tokens = _e; }
+  { auto _e = min_tokens(); _o->min_tokens = _e; }
+  { auto _e = no_repeat(); _o->no_repeat = _e; }
+}
+
+inline ::flatbuffers::Offset<Search> Search::Pack(::flatbuffers::FlatBufferBuilder &_fbb, const SearchT* _o, const ::flatbuffers::rehasher_function_t *_rehasher) {
+  return CreateSearch(_fbb, _o, _rehasher);
+}
+
+inline ::flatbuffers::Offset<Search> CreateSearch(::flatbuffers::FlatBufferBuilder &_fbb, const SearchT *_o, const ::flatbuffers::rehasher_function_t *_rehasher) {
+  (void)_rehasher;
+  (void)_o;
+  struct _VectorArgs { ::flatbuffers::FlatBufferBuilder *__fbb; const SearchT* __o; const ::flatbuffers::rehasher_function_t *__rehasher; } _va = { &_fbb, _o, _rehasher}; (void)_va;
+  auto _start_id = _o->start_id;
+  auto _forced_first_id = _o->forced_first_id;
+  auto _forced_last_id = _o->forced_last_id;
+  auto _suppressed_ids = _o->suppressed_ids.size() ? _fbb.CreateVector(_o->suppressed_ids) : 0;
+  auto _beams = _o->beams;
+  auto _length_penalty = _o->length_penalty;
+  auto _stopping = _o->stopping;
+  auto _max_tokens = _o->max_tokens;
+  auto _min_tokens = _o->min_tokens;
+  auto _no_repeat = _o->no_repeat;
+  return linnet::schema::CreateSearch(
+      _fbb,
+      _start_id,
+      _forced_first_id,
+      _forced_last_id,
+      _suppressed_ids,
+      _beams,
+      _length_penalty,
+      _stopping,
+      _max_tokens,
+      _min_tokens,
+      _no_repeat);
+}
+
+inline GenerationT::GenerationT(const GenerationT &o)
+      : end_ids(o.end_ids),
+        temperature(o.temperature),
+        top_k(o.top_k),
+        top_p(o.top_p),
+        min_p(o.min_p),
+        repetition_penalty(o.repetition_penalty),
+        context(o.context),
+        search((o.search) ? new linnet::schema::SearchT(*o.search) : nullptr) {
+}
+
+inline GenerationT &GenerationT::operator=(GenerationT o) FLATBUFFERS_NOEXCEPT {
+  std::swap(end_ids, o.end_ids);
+  std::swap(temperature, o.temperature);
+  std::swap(top_k, o.top_k);
+  std::swap(top_p, o.top_p);
+  std::swap(min_p, o.min_p);
+  std::swap(repetition_penalty, o.repetition_penalty);
+  std::swap(context, o.context);
+  std::swap(search, o.search);
+  return *this;
+}
+
 inline GenerationT *Generation::UnPack(const ::flatbuffers::resolver_function_t *_resolver) const {
   auto _o = std::unique_ptr<GenerationT>(new GenerationT());
   UnPackTo(_o.get(), _resolver);
@@ -6529,6 +6839,7 @@ inline void Generation::UnPackTo(GenerationT *_o, const ::flatbuffers::resolver_
   { auto _e = min_p(); _o->min_p = _e; }
   { auto _e = repetition_penalty(); _o->repetition_penalty = _e; }
   { auto _e = context(); _o->context = _e; }
+  { auto _e = search(); if (_e) { if(_o->search) { _e->UnPackTo(_o->search.get(), _resolver); } else { _o->search = std::unique_ptr<linnet::schema::SearchT>(_e->UnPack(_resolver)); } } else if (_o->search) { _o->search.reset(); } }
 }
 
 inline ::flatbuffers::Offset<Generation> Generation::Pack(::flatbuffers::FlatBufferBuilder &_fbb, const GenerationT* _o, const ::flatbuffers::rehasher_function_t *_rehasher) {
@@ -6546,6 +6857,7 @@ inline ::flatbuffers::Offset<Generation> CreateGeneration(::flatbuffers::FlatBuf
   auto _min_p = _o->min_p;
   auto _repetition_penalty = _o->repetition_penalty;
   auto _context = _o->context;
+  auto _search = _o->search ? CreateSearch(_fbb, _o->search.get(), _rehasher) : 0;
   return linnet::schema::CreateGeneration(
       _fbb,
       _end_ids,
@@ -6554,7 +6866,8 @@ inline ::flatbuffers::Offset<Generation> CreateGeneration(::flatbuffers::FlatBuf
       _top_p,
       _min_p,
       _repetition_penalty,
-      _context);
+      _context,
+      _search);
 }
 
 inline MetadataT *Metadata::UnPack(const ::flatbuffers::resolver_function_t *_resolver) const {

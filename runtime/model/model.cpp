@@ -20,6 +20,23 @@ Metadata read_metadata(const schema::Metadata& from) {
           .weights = text_of(from.weights())};
 }
 
+SearchDefaults read_search(const schema::Search& from) {
+  SearchDefaults to;
+  to.start_id = from.start_id();
+  to.forced_first_id = from.forced_first_id();
+  to.forced_last_id = from.forced_last_id();
+  if (from.suppressed_ids() != nullptr) {
+    to.suppressed_ids = {from.suppressed_ids()->data(), from.suppressed_ids()->size()};
+  }
+  to.beams = from.beams();
+  to.length_penalty = from.length_penalty();
+  to.stopping = static_cast<linnet_stopping>(from.stopping());
+  to.max_tokens = from.max_tokens();
+  to.min_tokens = from.min_tokens();
+  to.no_repeat = from.no_repeat();
+  return to;
+}
+
 Generation read_generation(const schema::Generation& from) {
   Generation to;
   if (from.end_ids() != nullptr) to.end_ids = {from.end_ids()->data(), from.end_ids()->size()};
@@ -29,6 +46,7 @@ Generation read_generation(const schema::Generation& from) {
   to.min_p = from.min_p();
   to.repetition_penalty = from.repetition_penalty();
   to.context = from.context();
+  if (from.search() != nullptr) to.search = read_search(*from.search());
   return to;
 }
 

@@ -15,6 +15,20 @@
 
 namespace linnet {
 
+/// Defaults for what an encoder-decoder writes; see schema/linnet.fbs.
+struct SearchDefaults {
+  int32_t start_id = -1;
+  int32_t forced_first_id = -1;
+  int32_t forced_last_id = -1;
+  std::span<const uint32_t> suppressed_ids;
+  uint32_t beams = 1;
+  float length_penalty = 1;
+  linnet_stopping stopping = LINNET_STOPPING_LIKELY;
+  uint32_t max_tokens = 0;
+  uint32_t min_tokens = 0;
+  uint32_t no_repeat = 0;
+};
+
 /// Text generation defaults of a model file.
 struct Generation {
   std::span<const uint32_t> end_ids;
@@ -24,6 +38,7 @@ struct Generation {
   float min_p = 0;
   float repetition_penalty = 1;
   uint32_t context = 0;
+  SearchDefaults search;
 };
 
 /// What a model file says of itself. Strings lie in the mapped file and are terminated.

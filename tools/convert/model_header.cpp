@@ -234,6 +234,23 @@ Offset<schema::Metadata> write_metadata(FlatBufferBuilder& out, const Metadata& 
                                       metadata.weights.c_str());
 }
 
+Offset<schema::Search> write_search(FlatBufferBuilder& out, const SearchDefaults& search) {
+  return schema::CreateSearchDirect(
+      out, search.start_id, search.forced_first_id, search.forced_last_id, &search.suppressed_ids,
+      search.beams, search.length_penalty, static_cast<schema::Stopping>(search.stopping),
+      search.max_tokens, search.min_tokens, search.no_repeat);
+}
+
+Offset<schema::Generation> write_generation(FlatBufferBuilder& out, const Model& model) {
+  const GenerationDefaults& defaults = model.generation;
+  Offset<schema::Search> search;
+  const bool translates = !model.graph.encode.inputs.empty() && !model.graph.decode.inputs.empty();
+  if (translates) search = write_search(out, defaults.search);
+  return schema::CreateGenerationDirect(out, &defaults.end_ids, defaults.temperature,
+                                        defaults.top_k, defaults.top_p, defaults.min_p,
+                                        defaults.repetition_penalty, model.graph.context, search);
+}
+
 }  // namespace
 
 Layout lay_out(const Model& model, uint64_t header_bytes) {
@@ -273,10 +290,7 @@ std::vector<uint8_t> make_header(const Model& model, const Layout& layout) {
   }
   Offset<schema::Tokenizer> tokenizer;
   if (model.tokenizer) tokenizer = write_tokenizer(out, *model.tokenizer, layout);
-  const GenerationDefaults& defaults = model.generation;
-  const Offset<schema::Generation> generation = schema::CreateGenerationDirect(
-      out, &defaults.end_ids, defaults.temperature, defaults.top_k, defaults.top_p, defaults.min_p,
-      defaults.repetition_penalty, model.graph.context);
+  const Offset<schema::Generation> generation = write_generation(out, model);
   schema::FinishSizePrefixedModelBuffer(
       out, schema::CreateModelDirect(out, kVersionMajor, kVersionMinor,
                                      write_metadata(out, model.metadata), &symbols, &tensors,

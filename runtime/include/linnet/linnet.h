@@ -99,14 +99,16 @@ typedef struct linnet_model_info {
   uint32_t vocabulary; /* logits per token; of an encoder alone, columns of its first output */
   uint32_t context;    /* positions the model was trained for; 0: unbounded */
   bool has_tokenizer;
-  bool has_context_limit;    /* true if softmax layers see only the last `context` tokens */
-  bool has_decoder;          /* linnet_run streams tokens and gives logits */
-  bool has_encoder;          /* linnet_encode reads whole texts */
-  uint32_t positions;        /* a text may have this many tokens and no more; 0: any number */
-  uint32_t source_positions; /* the same of a text to encode */
-  uint32_t encoder_outputs;  /* what linnet_session_output can be asked for */
-  uint64_t file_bytes;       /* mapped, shared between processes */
-  uint64_t packed_bytes;     /* private to this process: matrices laid out for this machine */
+  bool has_context_limit;         /* true if softmax layers see only the last `context` tokens */
+  bool has_decoder;               /* linnet_run streams tokens and gives logits */
+  bool has_encoder;               /* linnet_encode reads whole texts */
+  uint32_t positions;             /* a text may have this many tokens and no more; 0: any number */
+  uint32_t source_positions;      /* the same of a text to encode */
+  uint32_t encoder_outputs;       /* what linnet_session_output can be asked for */
+  uint64_t file_bytes;            /* mapped, shared between processes */
+  uint64_t packed_bytes;          /* private to this process: matrices laid out for this machine */
+  const uint32_t* suppressed_ids; /* tokens that linnet_translate never writes, such as padding */
+  size_t suppressed_count;
 } linnet_model_info;
 
 LINNET_API void linnet_model_describe(const linnet_model* model, linnet_model_info* out);
@@ -120,6 +122,8 @@ typedef struct linnet_session_options {
   uint32_t context; /* capacity of softmax layers' KV rings in tokens; 0: 2048 */
   bool all_logits;  /* linnet_run gives logits for every token, not for the last alone; always so
                        for an encoder alone */
+  uint32_t beams;   /* hypotheses that linnet_run_beams may carry side by side, each of up to
+                       `context` tokens; 0 or 1: one */
 } linnet_session_options;
 
 LINNET_API linnet_session_options linnet_session_options_defaults(void);
@@ -155,6 +159,16 @@ LINNET_API void linnet_session_close(linnet_session* session);
  * A token outside the vocabulary is refused before anything runs. */
 LINNET_API linnet_status linnet_run(linnet_session* session, const int32_t* tokens, size_t count,
                                     float* logits, linnet_message* why);
+
+/* Runs one token for each of `count` hypotheses, which share all that the session has run so far:
+ * one matrix product serves them all, and what they have in common is in memory once. Hypothesis i
+ * continues hypothesis parents[i] of the call before, or, after linnet_run, the only one, 0;
+ * several may continue the same one, and one that none continues is forgotten. `logits` receives
+ * [count, vocabulary]. linnet_run afterwards continues hypothesis 0 alone. Only of a session with
+ * `beams`, which a model has that remembers tokens by softmax layers alone. */
+LINNET_API linnet_status linnet_run_beams(linnet_session* session, const int32_t* tokens,
+                                          const uint32_t* parents, size_t count, float* logits,
+                                          linnet_message* why);
 
 /* A batch of texts, one behind another. */
 typedef struct linnet_texts {
@@ -294,6 +308,55 @@ typedef struct linnet_generated {
   size_t tokens;
   linnet_stop_reason stop;
 } linnet_generated;
+
+/* When a beam search stops that has as many ended hypotheses as beams. */
+typedef enum linnet_stopping {
+  LINNET_STOPPING_LIKELY = 0, /* when the likeliest that still runs, if it ended now, would not beat
+                                 the worst of them */
+  LINNET_STOPPING_FIRST = 1,  /* at once */
+  LINNET_STOPPING_EXACT = 2   /* when nothing that still runs could beat the worst of them */
+} linnet_stopping;
+
+/* Tokens are counted without the decoder's start. */
+typedef struct linnet_translate_options {
+  uint32_t beams;       /* hypotheses that go on side by side, at most the session's; 1: the
+                           likeliest token always */
+  size_t max_tokens;    /* at most as many as the decoder has positions for */
+  size_t min_tokens;    /* the text may not end before */
+  float length_penalty; /* a score is the logarithm of a text's probability divided by its number
+                           of tokens to this power */
+  linnet_stopping stopping;
+  uint32_t no_repeat;   /* no sequence of so many tokens may stand twice; 0: any may */
+  int32_t start;        /* the decoder's first input; -1: the file does not say, so it is needed */
+  int32_t forced_first; /* the first token of the text, such as a language; -1: any */
+  int32_t forced_last;  /* token number max_tokens; -1: any */
+} linnet_translate_options;
+
+/* The model's own defaults. */
+LINNET_API linnet_translate_options linnet_translate_options_defaults(const linnet_model* model);
+
+typedef struct linnet_translated {
+  size_t source_tokens;
+  size_t tokens;           /* of the text, its end included */
+  float score;             /* see length_penalty */
+  linnet_stop_reason stop; /* LINNET_STOP_END or LINNET_STOP_MAX_TOKENS */
+} linnet_translated;
+
+/* What an encoder-decoder makes of a source text: `ids` receives the tokens of the best hypothesis,
+ * its end included, of which there are at most max_tokens; `capacity` must be so many. `options`
+ * and `out` may be NULL. The source is taken as it is: special tokens that the model wants around
+ * it, such as its end, are the caller's to add. Allocates before the first token only. */
+LINNET_API linnet_status linnet_translate_ids(linnet_session* session, const int32_t* source,
+                                              size_t count, const linnet_translate_options* options,
+                                              int32_t* ids, size_t capacity, linnet_translated* out,
+                                              linnet_message* why);
+
+/* The same from text to text, through the model's tokenizer. `callback` receives the whole text at
+ * once. */
+LINNET_API linnet_status linnet_translate(linnet_session* session, const char* text, size_t size,
+                                          const linnet_translate_options* options,
+                                          linnet_text_callback callback, void* context,
+                                          linnet_translated* out, linnet_message* why);
 
 /* Continues the session with `prompt` and streams the model's text. `options` may be NULL, `out`
  * too. The session afterwards has seen the prompt and every token but the last. Allocates before

@@ -68,6 +68,10 @@ class Model {
     return linnet_generate_options_defaults(get());
   }
 
+  linnet_translate_options translate_defaults() const {
+    return linnet_translate_options_defaults(get());
+  }
+
   /// The exact memory of a session with these options.
   Result session_bytes(const linnet_session_options& options, linnet_memory* out) const {
     Result result;
@@ -177,6 +181,28 @@ class Session {
   Result encode(const linnet_texts& texts) {
     Result result;
     result.status = linnet_encode(get(), &texts, &result.why);
+    return result;
+  }
+
+  /// Runs a token of each hypothesis; `logits` has room for as many rows.
+  Result run_beams(std::span<const int32_t> tokens, std::span<const uint32_t> parents,
+                   float* logits) {
+    Result result;
+    result.status =
+        linnet_run_beams(get(), tokens.data(), parents.data(), tokens.size(), logits, &result.why);
+    return result;
+  }
+
+  /// Replaces `ids` by what the model makes of a source text.
+  Result translate(std::span<const int32_t> source, const linnet_translate_options& options,
+                   std::vector<int32_t>* ids, linnet_translated* out = nullptr) {
+    linnet_translated translated = {};
+    ids->resize(options.max_tokens);
+    Result result;
+    result.status = linnet_translate_ids(get(), source.data(), source.size(), &options, ids->data(),
+                                         ids->size(), &translated, &result.why);
+    ids->resize(translated.tokens);
+    if (out != nullptr) *out = translated;
     return result;
   }
 

@@ -6,6 +6,7 @@
 
 #include "tools/convert/formats/json_file.h"
 #include "tools/convert/tokenizers/json_member.h"
+#include "tools/convert/tokenizers/search_config.h"
 
 namespace linnet::convert {
 namespace {
@@ -70,6 +71,12 @@ GenerationDefaults read_defaults(const json& generation_config, const json& conf
   in_file("config.json", [&] {
     if (defaults.end_ids.empty()) defaults.end_ids = end_ids(config);
     if (defaults.end_ids.empty()) defaults.end_ids = end_ids(json_member(config, "text_config"));
+  });
+  // Older checkpoints have one file for both.
+  const bool is_separate = generation_config.is_object();
+  in_file(is_separate ? "generation_config.json" : "config.json", [&] {
+    defaults.search =
+        read_search_defaults(is_separate ? generation_config : config, config, defaults.end_ids);
   });
   return defaults;
 }
