@@ -113,7 +113,9 @@ void linnet_model_describe(const linnet_model* model, linnet_model_info* out) {
           .source_positions = static_cast<uint32_t>(linnet::position_limit(graph, graph.encode)),
           .encoder_outputs = static_cast<uint32_t>(graph.encode.outputs.size()),
           .file_bytes = from.file_bytes(),
-          .packed_bytes = from.packed_weights().bytes()};
+          .packed_bytes = from.packed_weights().bytes(),
+          .suppressed_ids = from.generation().search.suppressed_ids.data(),
+          .suppressed_count = from.generation().search.suppressed_ids.size()};
 }
 
 }  // extern "C"

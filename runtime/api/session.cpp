@@ -78,6 +78,16 @@ linnet_status linnet_run(linnet_session* session, const int32_t* tokens, size_t 
   return linnet::report(session->session->run({tokens, count}, logits), why);
 }
 
+linnet_status linnet_run_beams(linnet_session* session, const int32_t* tokens,
+                               const uint32_t* parents, size_t count, float* logits,
+                               linnet_message* why) {
+  if (session == nullptr || tokens == nullptr || parents == nullptr || logits == nullptr) {
+    return linnet::report(linnet::missing_argument(), why);
+  }
+  return linnet::report(session->session->run_beams({tokens, count}, {parents, count}, logits),
+                        why);
+}
+
 linnet_status linnet_encode(linnet_session* session, const linnet_texts* texts,
                             linnet_message* why) {
   if (session == nullptr || texts == nullptr || texts->tokens == nullptr ||

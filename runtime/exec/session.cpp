@@ -48,6 +48,7 @@ Status Session::fork(std::byte* memory, std::unique_ptr<Session>* out) const {
   if (status.failed()) return status;
   std::memcpy(copy->memory_, memory_, plan_.state_bytes);
   copy->go_to(position_, source_tokens_);
+  copy->hypotheses_ = hypotheses_;
   *out = std::move(copy);
   return Status::ok();
 }
@@ -91,7 +92,8 @@ Status Session::prepare_operators() {
   for (const Operator& op : graph.operators) bytes += aligned_object(entry_of(op).object_bytes);
   if (!addresses_.allocate(graph.tensors.size()) || !objects_.allocate(bytes) ||
       !operations_.allocate(graph.operators.size()) ||
-      !texts_.allocate(graph.encode.exists() ? plan_.largest.texts : 0)) {
+      !texts_.allocate(graph.encode.exists() || plan_.beams > 1 ? plan_.largest.texts : 0) ||
+      !new_paths_.allocate(plan_.beams * plan_.path_tokens)) {
     return Status::error(LINNET_OUT_OF_MEMORY, "no memory for %zu operators",
                          graph.operators.size());
   }
@@ -128,6 +130,12 @@ Status Session::check_length(size_t count) const {
                          " have run, %zu more are too many",
                          limit, position_, count);
   }
+  if (plan_.path_tokens != 0 && count > plan_.path_tokens - position_) {
+    return Status::error(LINNET_INVALID_ARGUMENT,
+                         "hypotheses of this session have room for %zu tokens: %" PRIu64
+                         " have run, %zu more are too many",
+                         plan_.path_tokens, position_, count);
+  }
   if (model_.graph().encode.exists() && source_tokens_ == 0) {
     return Status::error(LINNET_INVALID_ARGUMENT,
                          "the decoder needs an encoded text first: call linnet_encode");
@@ -136,6 +144,8 @@ Status Session::check_length(size_t count) const {
 }
 
 Status Session::check_saved(std::span<const std::byte> state, uint64_t position) const {
+  const Status paths = check_saved_paths(state, position);
+  if (paths.failed()) return paths;
   if (!reruns_text_) return Status::ok();
   for (size_t i = 0; i < std::min<uint64_t>(position, decode_limits_.positions); ++i) {
     int32_t token = 0;
@@ -223,8 +233,11 @@ Status Session::run_chunk(std::span<const int32_t> tokens, size_t logits_rows, b
                              .texts = 1,
                              .source = source_tokens_},
                  .position = position_,
-                 .texts = {&rows, 1}};
+                 .texts = {&rows, 1},
+                 .paths = plan_.path_tokens != 0 ? paths() : nullptr,
+                 .path_stride = plan_.path_tokens};
   chunk.is_outdated = is_outdated;
+  if (chunk.paths != nullptr) extend_first_path(tokens.size());
   std::memcpy(addresses_[static_cast<size_t>(decode.tokens)], tokens.data(), tokens.size_bytes());
   encoded_ = {};
   const Status status = run_operators(decode, chunk);
@@ -267,6 +280,7 @@ Status Session::run_timed(size_t index, const Chunk& chunk) {
 void Session::reset() {
   std::memset(memory_, 0, plan_.state_bytes);
   go_to(0, 0);
+  hypotheses_ = 1;
 }
 
 void Session::on_progress(linnet_run_progress progress, void* context) {

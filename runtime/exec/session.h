@@ -2,6 +2,7 @@
 
 #include <linnet/linnet.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -36,6 +37,10 @@ class Session {
   /// Runs tokens in chunks; `logits` is null, or as linnet_run says.
   Status run(std::span<const int32_t> tokens, float* logits);
 
+  /// Runs a token of each of several hypotheses, as linnet_run_beams says.
+  Status run_beams(std::span<const int32_t> tokens, std::span<const uint32_t> parents,
+                   float* logits);
+
   /// Runs an encoder over a batch of texts, as linnet_encode says.
   Status encode(const linnet_texts& texts);
 
@@ -62,10 +67,18 @@ class Session {
   void go_to(uint64_t position, uint64_t source_tokens) {
     position_ = position;
     source_tokens_ = static_cast<size_t>(source_tokens);
+    hypotheses_ = plan_.beams;
   }
 
   const Model& model() const { return model_; }
   const Extents& largest() const { return plan_.largest; }
+  size_t beams() const { return plan_.beams; }
+  /// Tokens that a text or hypothesis may have; 0: any number.
+  size_t most_tokens() const {
+    const size_t positions = decode_limits_.positions;
+    if (plan_.path_tokens == 0 || positions == 0) return std::max(plan_.path_tokens, positions);
+    return std::min(plan_.path_tokens, positions);
+  }
   bool gives_all_logits() const { return options_.all_logits; }
 
  private:
@@ -86,9 +99,14 @@ class Session {
                    bool* is_outdated = nullptr);
   Status run_operators(const EntryPoint& entry, const Chunk& chunk);
   Status stop();
+  Status check_beams(std::span<const int32_t> tokens, std::span<const uint32_t> parents) const;
+  Status check_saved_paths(std::span<const std::byte> state, uint64_t position) const;
+  void extend_first_path(size_t count);
+  void branch_paths(std::span<const uint32_t> parents);
   Status run_timed(size_t index, const Chunk& chunk);
   void copy_logits(size_t rows, float* logits, size_t first) const;
   Status report_progress(size_t done, size_t total) const;
+  uint32_t* paths() const { return reinterpret_cast<uint32_t*>(memory_ + plan_.paths_offset); }
   int32_t* history() const { return reinterpret_cast<int32_t*>(memory_ + plan_.history_offset); }
 
   const Model& model_;
@@ -104,10 +122,12 @@ class Session {
   Array<std::byte> objects_;      // the memory of operations_
   Array<Operation*> operations_;  // in the order of execution
   Array<TextRows> texts_;         // of the batch that an encoder reads
+  Array<uint32_t> new_paths_;     // as many as the plan has
   Extents encoded_;               // of the last encode, if its outputs are still there
   uint64_t position_ = 0;
   size_t source_tokens_ = 0;
   std::atomic<bool> is_cancelled_ = false;
+  size_t hypotheses_ = 1;  // that may be continued
   linnet_run_progress progress_ = nullptr;
   void* progress_context_ = nullptr;
   linnet_operator_callback operator_callback_ = nullptr;

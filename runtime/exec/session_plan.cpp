@@ -115,6 +115,13 @@ Status Lifetimes::collect() {
   return Status::ok();
 }
 
+/// Where the tokens of hypotheses lie in the rings, which they share.
+Status place_paths(SessionPlan* plan) {
+  plan->paths_offset = plan->state_bytes;
+  plan->state_bytes += aligned(plan->beams * plan->path_tokens * sizeof(uint32_t));
+  return plan->state_bytes > most_bytes ? too_large() : Status::ok();
+}
+
 Status place_activations(const Graph& graph, SessionPlan* plan) {
   Lifetimes lifetimes(graph, plan->largest);
   const Status status = lifetimes.collect();
@@ -155,6 +162,40 @@ uint32_t default_chunk_for(const Graph& graph) {
   return static_cast<uint32_t>(std::min<size_t>(positions, default_encoder_chunk));
 }
 
+/// Hypotheses share rings of the context, and what was encoded; other states they would each need
+/// for themselves.
+Status complete_beams(const Graph& graph, linnet_session_options* options) {
+  options->beams = std::max<uint32_t>(options->beams, 1);
+  if (options->beams == 1) return Status::ok();
+  const uint64_t rows = uint64_t{options->context} * options->beams;
+  if (options->beams > largest_chunk || rows > largest_context) {
+    return Status::error(LINNET_INVALID_ARGUMENT,
+                         "options: %u beams of %u tokens are too many: %u tokens are possible",
+                         options->beams, options->context, largest_context);
+  }
+  for (const Tensor& tensor : graph.tensors) {
+    if (tensor.storage != Storage::state) continue;
+    const Dimension::Kind kind = tensor.shape[0].kind();
+    if (kind == Dimension::Kind::context || kind == Dimension::Kind::source) continue;
+    return Status::error(LINNET_UNSUPPORTED,
+                         "beams need a model that remembers by softmax layers alone; this one has "
+                         "the state '%.*s'",
+                         static_cast<int>(tensor.name.size()), tensor.name.data());
+  }
+  if (!graph.decode.exists() || options->context == 0) {
+    return Status::error(LINNET_UNSUPPORTED, "beams need a model that decodes");
+  }
+  const auto has_segments = [](const Operator& op) {
+    const auto* attention = std::get_if<SoftmaxAttentionAttributes>(&op.attributes);
+    return attention != nullptr && attention->segment != 0;
+  };
+  if (std::any_of(graph.operators.begin(), graph.operators.end(), has_segments)) {
+    return Status::error(LINNET_UNSUPPORTED, "beams need a model without segments of a memory");
+  }
+  options->chunk = std::max(options->chunk, options->beams);
+  return Status::ok();
+}
+
 }  // namespace
 
 Status complete_options(const Graph& graph, const linnet_session_options* given,
@@ -172,6 +213,8 @@ Status complete_options(const Graph& graph, const linnet_session_options* given,
   if (out->context == 0) out->context = default_context;
   if (!has_context_ring(graph)) out->context = 0;
   if (!graph.decode.exists()) out->all_logits = true;
+  const Status status = complete_beams(graph, out);
+  if (status.failed()) return status;
   if (!reruns_text(graph)) return Status::ok();
   const size_t positions = position_limit(graph, graph.decode);
   if (positions > largest_chunk) {
@@ -186,9 +229,11 @@ Status complete_options(const Graph& graph, const linnet_session_options* given,
 
 Status plan_session(const Graph& graph, const linnet_session_options& options, SessionPlan* out) {
   SessionPlan& plan = *out;
+  plan.beams = options.beams;
+  plan.path_tokens = options.beams > 1 ? options.context : 0;
   plan.largest = {.tokens = options.chunk,
-                  .logits_rows = options.all_logits ? options.chunk : 1,
-                  .context = options.context,
+                  .logits_rows = options.all_logits ? options.chunk : options.beams,
+                  .context = size_t{options.context} * options.beams,
                   .texts = options.chunk,
                   .source = options.chunk};
   if (!plan.tensor_offsets.allocate(graph.tensors.size()) ||
@@ -198,6 +243,7 @@ Status plan_session(const Graph& graph, const linnet_session_options& options, S
   std::fill(plan.tensor_offsets.begin(), plan.tensor_offsets.end(), SessionPlan::no_offset);
   std::fill(plan.scratch_offsets.begin(), plan.scratch_offsets.end(), SessionPlan::no_offset);
   Status status = place_states(graph, &plan);
+  if (!status.failed()) status = place_paths(&plan);
   if (!status.failed()) status = place_activations(graph, &plan);
   if (!status.failed()) place_views(graph, &plan);
   return status;

@@ -18,6 +18,9 @@ struct SessionPlan {
   Extents largest;
   size_t state_bytes = 0;
   size_t history_offset = 0;  ///< within the state: the tokens so far, if the text may run again
+  size_t beams = 1;           ///< hypotheses that share the rings
+  size_t path_tokens = 0;     ///< tokens that each of them may have; 0: there are no paths
+  size_t paths_offset = 0;    ///< within the state: uint32 [beams, path_tokens], see Chunk::paths
   size_t arena_bytes = 0;
   Array<size_t> tensor_offsets;   ///< per tensor, from the start of the block; no_offset: a weight
   Array<size_t> scratch_offsets;  ///< per operator, from the start of the block; no_offset: none

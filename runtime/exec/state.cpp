@@ -14,7 +14,7 @@ constexpr uint64_t latest_position = uint64_t{1} << 53;
 struct SavedHeader {
   char magic[8];
   uint32_t version;
-  uint32_t reserved;
+  uint32_t beams;
   uint64_t fingerprint;
   uint64_t position;
   uint64_t source_tokens;
@@ -26,6 +26,7 @@ SavedHeader header_of(const Session& session) {
   SavedHeader header = {};
   std::memcpy(header.magic, magic, sizeof magic);
   header.version = version;
+  header.beams = static_cast<uint32_t>(session.beams());
   header.fingerprint = session.model().fingerprint();
   header.position = session.position();
   header.source_tokens = session.source_tokens();
@@ -67,6 +68,11 @@ Status load_state(std::span<const std::byte> saved, Session* session) {
   }
   if (header.fingerprint != own.fingerprint) {
     return Status::error(LINNET_INVALID_ARGUMENT, "the saved state is another model's");
+  }
+  if (header.beams != own.beams) {
+    return Status::error(LINNET_INVALID_ARGUMENT,
+                         "the saved state is of %" PRIu32 " beams, the session has %" PRIu32,
+                         header.beams, own.beams);
   }
   if (header.context != own.context || header.state_bytes != own.state_bytes) {
     return Status::error(LINNET_INVALID_ARGUMENT,

@@ -185,13 +185,18 @@ class Attention {
            (head_.mask == AttentionMask::causal && number < head_.position);
   }
 
+  size_t ring_row(uint64_t number) const {
+    return head_.path != nullptr ? head_.path[number]
+                                 : static_cast<size_t>(number % head_.capacity);
+  }
+
   /// Older tokens lie in the rings, those of this chunk still in the inputs: the rings are written
   /// last, so that nothing that is seen has been overwritten.
   void find_keys(uint64_t block, KeySpan span) {
     for (size_t j = span.begin; j < span.end; ++j) {
       const uint64_t number = block + j;
       if (is_in_ring(number)) {
-        const auto row = static_cast<size_t>(number % head_.capacity);
+        const size_t row = ring_row(number);
         keys_[j] = head_.key_ring[row];
         values_[j] = head_.value_ring[row];
       } else {
@@ -265,7 +270,7 @@ class Attention {
     if (head_.mask != AttentionMask::causal) return;
     const size_t kept = std::min(head_.tokens, head_.capacity);
     for (size_t t = head_.tokens - kept; t < head_.tokens; ++t) {
-      const auto row = static_cast<size_t>((head_.position + t) % head_.capacity);
+      const size_t row = ring_row(head_.position + t);
       std::copy_n(head_.key[t], head_.head_dim, head_.key_ring[row]);
       std::copy_n(head_.value[t], head_.value_dim, head_.value_ring[row]);
     }

@@ -17,7 +17,9 @@ namespace linnet::kernels {
 /// sees itself and at most the capacity - 1 tokens before it, whatever the chunk's size. Keys and
 /// values of older tokens are read from the rings, of this chunk from `key` and `value`, which may
 /// not lie in the rings and are written there last. With segments, of which the first starts at
-/// token 0, a token sees its segment up to itself, and capacity - segment tokens before that.
+/// token 0, a token sees its segment up to itself, and capacity - segment tokens before that. With
+/// a `path`, which has the chunk's tokens, too, the rings must hold more than all of them: several
+/// texts that have tokens in common then share the rings.
 /// all: each token sees those of the chunk that are at most `window` tokens away, and of `window` 0
 /// all of them; there are no rings.
 /// cross: each token sees rows 0 .. capacity - 1 of the rings; there are no `key` and `value`.
@@ -29,6 +31,7 @@ struct SoftmaxAttentionHead {
   uint64_t position = 0;
   size_t tokens = 0;
   size_t capacity = 0;
+  const uint32_t* path = nullptr;  ///< causal: token number n lies in row path[n] of the rings
   size_t window = 0;
   size_t segment = 0;
   size_t queries_per_head = 1;

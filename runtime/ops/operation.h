@@ -24,6 +24,10 @@ struct Chunk {
   Extents extents;        ///< what the symbols of shapes stand for now
   uint64_t position = 0;  ///< tokens that ran before this chunk; an encoder's texts start at 0
   std::span<const TextRows> texts;  ///< the rows of each text, in order; a decoder's is one
+  /// Of hypotheses that share the rings: the ring row of each token of text i, from
+  /// paths[i * path_stride] on. Null: tokens lie in the rings in order.
+  const uint32_t* paths = nullptr;
+  size_t path_stride = 0;
   /// Set by an operator to say that earlier tokens would now come out differently, so that what
   /// the layers above it remember of them is outdated. Null: nobody asks.
   bool* is_outdated = nullptr;

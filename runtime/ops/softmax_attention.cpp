@@ -211,52 +211,65 @@ Status SoftmaxAttention::prepare_positions(const Bindings& bindings) {
 
 /// Key-value head `index` of a text's rows.
 kernels::SoftmaxAttentionHead SoftmaxAttention::head(size_t index, const Chunk& chunk,
-                                                     TextRows text) const {
+                                                     size_t text) const {
   kernels::SoftmaxAttentionHead head = all_;
   const auto move = [&](auto& rows, size_t first, size_t columns) {
     if (rows) rows.data = rows[first] + columns;
   };
+  const TextRows rows = chunk.texts[text];
   head.position = chunk.position;
-  head.tokens = text.count;
-  if (head.mask == AttentionMask::cross) head.capacity = chunk.extents.source;
-  move(head.query, text.first, index * all_.queries_per_head * all_.head_dim);
-  move(head.key, text.first, index * all_.head_dim);
-  move(head.value, text.first, index * all_.value_dim);
+  head.tokens = rows.count;
+  if (head.mask == AttentionMask::cross) {
+    head.capacity = chunk.extents.source;
+  } else if (chunk.paths != nullptr) {
+    head.path = chunk.paths + text * chunk.path_stride;
+  }
+  move(head.query, rows.first, index * all_.queries_per_head * all_.head_dim);
+  move(head.key, rows.first, index * all_.head_dim);
+  move(head.value, rows.first, index * all_.value_dim);
   move(head.key_ring, 0, index * all_.head_dim);
   move(head.value_ring, 0, index * all_.value_dim);
   move(head.bias, index * all_.queries_per_head, 0);
-  move(head.position_query, text.first, index * all_.queries_per_head * all_.head_dim);
+  move(head.position_query, rows.first, index * all_.queries_per_head * all_.head_dim);
   move(head.position_keys, 0, index * all_.queries_per_head * all_.head_dim);
-  move(head.type_scores, text.first, index * all_.queries_per_head * 2);
-  if (head.token_types != nullptr) head.token_types += text.first;
-  move(head.output, text.first, index * all_.queries_per_head * all_.value_dim);
+  move(head.type_scores, rows.first, index * all_.queries_per_head * 2);
+  if (head.token_types != nullptr) head.token_types += rows.first;
+  move(head.output, rows.first, index * all_.queries_per_head * all_.value_dim);
   head.scratch += index * kernels::softmax_attention_scratch();
   return head;
 }
 
-/// Keys that a token of a text may see.
+/// Keys that the tokens of a text see, all together.
 size_t SoftmaxAttention::seen(const Chunk& chunk, TextRows text) const {
   switch (all_.mask) {
     case AttentionMask::causal:
-      return static_cast<size_t>(std::min<uint64_t>(chunk.position + text.count, all_.capacity));
+      return text.count *
+             static_cast<size_t>(std::min<uint64_t>(chunk.position + text.count, all_.capacity));
     case AttentionMask::all:
-      return all_.window == 0 ? text.count : std::min(text.count, 2 * all_.window + 1);
+      return text.count *
+             (all_.window == 0 ? text.count : std::min(text.count, 2 * all_.window + 1));
     case AttentionMask::cross:
       break;
   }
-  return chunk.extents.source;
+  return text.count * chunk.extents.source;
 }
 
 Status SoftmaxAttention::run(const Chunk& chunk) {
-  for (const TextRows& text : chunk.texts) {
-    const size_t work = text.count * seen(chunk, text) * key_value_heads_ * all_.queries_per_head *
-                        2 * all_.head_dim;
-    parallel_for(threads_, key_value_heads_, work, [&](size_t first, size_t count) {
-      for (size_t i = first; i < first + count; ++i) {
-        kernels::softmax_attention(head(i, chunk, text));
+  // Where the tokens of all texts see the same, they read it together.
+  const bool sees_source = all_.mask == AttentionMask::cross;
+  const TextRows all_rows = {.first = 0, .count = chunk.extents.tokens};
+  Chunk together = chunk;
+  if (sees_source) together.texts = {&all_rows, 1};
+  size_t keys = 0;
+  for (const TextRows& text : together.texts) keys += seen(chunk, text);
+  const size_t work = keys * key_value_heads_ * all_.queries_per_head * 2 * all_.head_dim;
+  parallel_for(threads_, key_value_heads_, work, [&](size_t first, size_t count) {
+    for (size_t i = first; i < first + count; ++i) {
+      for (size_t text = 0; text < together.texts.size(); ++text) {
+        kernels::softmax_attention(head(i, together, text));
       }
-    });
-  }
+    }
+  });
   return Status::ok();
 }
 

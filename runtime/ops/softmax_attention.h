@@ -21,7 +21,7 @@ class SoftmaxAttention final : public Operation {
 
  private:
   Status prepare_positions(const Bindings& bindings);
-  kernels::SoftmaxAttentionHead head(size_t index, const Chunk& chunk, TextRows text) const;
+  kernels::SoftmaxAttentionHead head(size_t index, const Chunk& chunk, size_t text) const;
   size_t seen(const Chunk& chunk, TextRows text) const;
 
   size_t key_value_heads_ = 0;
