@@ -4,12 +4,15 @@
 
 #include "runtime/api/arguments.h"
 #include "runtime/api/handles.h"
+#include "runtime/exec/entry_limits.h"
 #include "runtime/text/generate.h"
+#include "runtime/text/translate.h"
 
 namespace linnet {
 namespace {
 
 constexpr size_t default_max_tokens = 128;
+constexpr size_t default_translated_tokens = 256;
 
 Status missing_tokenizer() {
   return Status::error(LINNET_UNSUPPORTED, "the model file has no tokenizer");
@@ -20,6 +23,55 @@ template <typename T>
 void hand_out(const List<T>& from, T* to, size_t capacity, size_t* count) {
   *count = from.size();
   if (to != nullptr) std::copy_n(from.data(), std::min(capacity, from.size()), to);
+}
+
+Status check_translation(const linnet_session& session, const linnet_translate_options& options,
+                         size_t capacity) {
+  const Graph& graph = session.model->model->graph();
+  if (!graph.encode.exists() || !graph.decode.exists()) {
+    return Status::error(LINNET_UNSUPPORTED,
+                         "the model is not an encoder-decoder, which translating needs");
+  }
+  if (capacity < options.max_tokens) {
+    return Status::error(LINNET_INVALID_ARGUMENT, "room for %zu ids, where max_tokens is %zu",
+                         capacity, options.max_tokens);
+  }
+  return Status::ok();
+}
+
+Status translate_ids(linnet_session* session, std::span<const int32_t> source,
+                     const linnet_translate_options& options, std::span<int32_t> ids,
+                     linnet_translated* out) {
+  const Status status = check_translation(*session, options, ids.size());
+  if (status.failed()) return status;
+  const Session& inner = *session->session;
+  const Model& model = *session->model->model;
+  return translate({.session = session, .beams = inner.beams(), .most_tokens = inner.most_tokens()},
+                   model, source, options, ids.data(), out);
+}
+
+Status translate_text(linnet_session* session, std::string_view text,
+                      const linnet_translate_options& options, TextSink sink,
+                      linnet_translated* out) {
+  const Tokenizer& tokenizer = session->model->tokenizer;
+  if (session->model->model->tokenizer() == nullptr) return missing_tokenizer();
+  List<int32_t> source;
+  Array<int32_t> ids;
+  List<char> bytes;
+  if (!ids.allocate(options.max_tokens)) {
+    return Status::error(LINNET_OUT_OF_MEMORY, "no memory for %zu tokens", options.max_tokens);
+  }
+  Status status = tokenizer.encode(text, /*special_tokens=*/true, source);
+  if (!status.failed()) {
+    status = translate_ids(session, {source.data(), source.size()}, options, ids.span(), out);
+  }
+  if (!status.failed()) {
+    status = tokenizer.decode(ids.span().first(out->tokens), /*special_tokens=*/false, bytes);
+  }
+  if (!status.failed() && sink.callback != nullptr) {
+    sink.callback(bytes.data(), bytes.size(), sink.context);
+  }
+  return status;
 }
 
 }  // namespace
@@ -104,6 +156,50 @@ linnet_status linnet_generate(linnet_session* session, const char* prompt, size_
       {session, session->session->gives_all_logits()}, *model->model, model->tokenizer,
       {prompt, size}, chosen, {.callback = callback, .context = context}, &generated);
   if (out != nullptr) *out = generated;
+  return linnet::report(status, why);
+}
+
+linnet_translate_options linnet_translate_options_defaults(const linnet_model* model) {
+  const linnet::SearchDefaults& from = model->model->generation().search;
+  return {.beams = from.beams,
+          .max_tokens = from.max_tokens != 0 ? from.max_tokens : linnet::default_translated_tokens,
+          .min_tokens = from.min_tokens,
+          .length_penalty = from.length_penalty,
+          .stopping = from.stopping,
+          .no_repeat = from.no_repeat,
+          .start = from.start_id,
+          .forced_first = from.forced_first_id,
+          .forced_last = from.forced_last_id};
+}
+
+linnet_status linnet_translate_ids(linnet_session* session, const int32_t* source, size_t count,
+                                   const linnet_translate_options* options, int32_t* ids,
+                                   size_t capacity, linnet_translated* out, linnet_message* why) {
+  if (session == nullptr || (source == nullptr && count > 0) || (ids == nullptr && capacity > 0)) {
+    return linnet::report(linnet::missing_argument(), why);
+  }
+  const linnet_translate_options chosen =
+      options != nullptr ? *options : linnet_translate_options_defaults(session->model);
+  linnet_translated translated = {};
+  const linnet::Status status =
+      linnet::translate_ids(session, {source, count}, chosen, {ids, capacity}, &translated);
+  if (out != nullptr) *out = translated;
+  return linnet::report(status, why);
+}
+
+linnet_status linnet_translate(linnet_session* session, const char* text, size_t size,
+                               const linnet_translate_options* options,
+                               linnet_text_callback callback, void* context, linnet_translated* out,
+                               linnet_message* why) {
+  if (session == nullptr || (text == nullptr && size > 0)) {
+    return linnet::report(linnet::missing_argument(), why);
+  }
+  const linnet_translate_options chosen =
+      options != nullptr ? *options : linnet_translate_options_defaults(session->model);
+  linnet_translated translated = {};
+  const linnet::Status status = linnet::translate_text(
+      session, {text, size}, chosen, {.callback = callback, .context = context}, &translated);
+  if (out != nullptr) *out = translated;
   return linnet::report(status, why);
 }
 
