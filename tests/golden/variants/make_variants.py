@@ -5,15 +5,18 @@ have, and what plain loops over the published equations make of them. Needs Pyth
 """
 
 import json
+import math
 import os
 import sys
 
 from decoders import *
 from fla import *
 from others import *
+from seq2seq import *
 from ulmfit import Ulmfit
 
 TOKENS, PROMPT, GREEDY = 20, 16, 24
+SOURCE, TARGET = 13, 12
 
 FLA = {"vocab_size": 29, "hidden_size": 16, "num_hidden_layers": 2, "intermediate_size": 20,
        "num_heads": 4, "hidden_act": "swish", "norm_eps": 1e-5}
@@ -166,6 +169,56 @@ VARIANTS = {
     "ulmfit_single": (Ulmfit, {**AWD, "n_layers": 1, "tie_weights": True, "out_bias": True}),
 }
 
+BART = {"vocab_size": 31, "d_model": 16, "encoder_layers": 1, "decoder_layers": 2,
+        "encoder_attention_heads": 2, "decoder_attention_heads": 4, "encoder_ffn_dim": 20,
+        "decoder_ffn_dim": 24, "max_position_embeddings": 40, "activation_function": "gelu",
+        "pad_token_id": 1, "eos_token_id": 2, "decoder_start_token_id": 2}
+T5_BASE = {"vocab_size": 31, "d_model": 16, "d_kv": 6, "d_ff": 20, "num_heads": 3, "num_layers": 2,
+           "num_decoder_layers": 1, "relative_attention_num_buckets": 8,
+           "relative_attention_max_distance": 9, "layer_norm_epsilon": 1e-4, "pad_token_id": 0,
+           "eos_token_id": 1, "decoder_start_token_id": 0, "feed_forward_proj": "relu"}
+TORCH = {"vocab_size": 31, "d_model": 16, "nhead": 2, "num_encoder_layers": 1,
+         "num_decoder_layers": 2, "dim_feedforward": 20, "activation": "gelu", "norm_first": True,
+         "layer_norm_eps": 1e-3, "embed_scale": "none", "position": "learned",
+         "share_embeddings": True, "tie_embeddings": False, "max_len": 40}
+RESI_DUAL = {"vocab_size": 31, "encoder_embed_dim": 16, "encoder_attention_heads": 4,
+             "decoder_attention_heads": 2, "encoder_ffn_embed_dim": 20, "encoder_layers": 2,
+             "decoder_layers": 1, "activation_fn": "gelu", "share_all_embeddings": False,
+             "no_scale_embedding": True, "enc_alpha": 0.5, "dec_alpha": 2.0,
+             "enc_res_input_norm_scale": 0.7, "dec_res_input_norm_scale": 1.3, "padding_idx": 0,
+             "dual_layer_norm_eps": 1e-4, "max_source_positions": 40, "max_target_positions": 40}
+
+# Written to tests/golden/variants/seq2seq/NAME.
+SEQ2SEQ = {
+    "marian_unshared": (Marian, {**BART, "model_type": "marian", "d_model": 15,
+                                 "encoder_attention_heads": 3, "decoder_attention_heads": 5,
+                                 "share_encoder_decoder_embeddings": False,
+                                 "decoder_vocab_size": 23, "activation_function": "relu"}),
+    "marian_untied": (Marian, {**BART, "model_type": "marian", "tie_word_embeddings": False,
+                               "scale_embedding": True, "stored_positions": True}),
+    "bart_bare": (Bart, {**BART, "model_type": "bart", "scale_embedding": True, "bare": True,
+                         "activation_function": "gelu_new", "has_logits_bias": False}),
+    "mbart": (MBart, {**BART, "model_type": "mbart", "scale_embedding": True}),
+    "pegasus": (Pegasus, {**BART, "model_type": "pegasus", "activation_function": "relu"}),
+    "m2m_100": (M2M100, {**BART, "model_type": "m2m_100", "scale_embedding": True,
+                         "activation_function": "relu", "has_logits_bias": False}),
+    "t5_1_1": (T5, {**T5_BASE, "model_type": "t5", "feed_forward_proj": "gated-gelu",
+                    "tie_word_embeddings": False}),
+    "t5_scaled": (T5, {**T5_BASE, "model_type": "t5", "feed_forward_proj": "gated-silu",
+                       "tie_word_embeddings": False, "scale_decoder_outputs": True}),
+    "umt5": (T5, {**T5_BASE, "model_type": "umt5", "num_decoder_layers": 2,
+                  "relative_attention_num_buckets": 12}),
+    "torch_no_bias": (TorchTransformer, {**TORCH, "model_type": "torch_transformer",
+                                         "bias": False}),
+    "torch_two_vocabularies": (TorchTransformer,
+                               {**TORCH, "model_type": "torch_transformer", "norm_first": False,
+                                "share_embeddings": False, "src_vocab_size": 19,
+                                "tgt_vocab_size": 31, "embed_scale": "sqrt(d_model)"}),
+    "resi_dual": (ResiDual, {**RESI_DUAL, "model_type": "resi_dual"}),
+}
+# Of the loops above, not of a checkpoint.
+NOT_IN_CONFIG = ("stored_positions", "bare", "has_logits_bias")
+
 MODEL_TYPES = {LinearAttention: "linear_attn", RetNet: "retnet", Gla: "gla", Hgrn2: "hgrn2",
                DeltaNet: "delta_net", GatedDeltaNet: "gated_deltanet", Kda: "kda", Gsa: "gsa"}
 
@@ -213,5 +266,53 @@ def make(name):
     print(name, sorted(set(greedy)))
 
 
-for variant in sys.argv[1:] or VARIANTS:
-    make(variant)
+def continued(layers, encoded, prompt):
+    tokens = list(prompt)
+    while len(tokens) < len(prompt) + GREEDY:
+        logits = layers.decode(encoded, tokens)[-1]
+        if layers.suppressed is not None:
+            logits[layers.suppressed] = -math.inf
+        tokens.append(argmax(logits))
+    return tokens[len(prompt):]
+
+
+def make_seq2seq(name):
+    build, config = SEQ2SEQ[name]
+    weights = Weights(name)
+    layers = build(config, weights)
+    rng = random.Random(name)
+    target_size = len(layers.decode(layers.encode([3]), [3])[0])
+    source = [rng.randrange(3, config.get("src_vocab_size", config.get("vocab_size", 1 << 30)))
+              for _ in range(SOURCE)]
+    target = [rng.randrange(3, target_size) for _ in range(TARGET)]
+    is_hf = layers.start is not None
+    if is_hf:
+        target[0] = layers.start
+    encoded = layers.encode(source)
+    logits = layers.decode(encoded, target)
+    greedy = continued(layers, encoded, target[:1 if is_hf else 4])
+    names = ("input_ids", "decoder_input_ids", "encoder_last_hidden_state") if is_hf else \
+        ("src_ids", "tgt_ids", "encoder_out")
+    expected = {names[0]: ("I64", [SOURCE], source), names[1]: ("I64", [TARGET], target),
+                names[2]: ("F32", [SOURCE, layers.width], joined(encoded)),
+                "logits": ("F32", [TARGET, target_size], joined(logits)),
+                "greedy_ids": ("I64", [GREEDY], greedy)}
+    if is_hf:
+        kept = SOURCE - 4
+        padded = layers.decode(layers.encode(source[:kept]), target)
+        expected["padded_input_ids"] = ("I64", [SOURCE], source[:kept] + [layers.suppressed] * 4)
+        expected["padded_attention_mask"] = ("I64", [SOURCE], [1] * kept + [0] * 4)
+        expected["padded_logits"] = ("F32", [TARGET, target_size], joined(padded))
+    folder = os.path.join(os.path.dirname(os.path.abspath(__file__)), "seq2seq", name)
+    os.makedirs(folder, exist_ok=True)
+    weights.write(os.path.join(folder, "model.safetensors"))
+    stored = {key: value for key, value in config.items() if key not in NOT_IN_CONFIG}
+    with open(os.path.join(folder, "config.json"), "w") as file:
+        json.dump(stored, file, indent=1)
+        file.write("\n")
+    write_safetensors(os.path.join(folder, "expected.safetensors"), expected)
+    print(name, sorted(set(greedy)))
+
+
+for variant in sys.argv[1:] or [*VARIANTS, *SEQ2SEQ]:
+    (make_seq2seq if variant in SEQ2SEQ else make)(variant)
