@@ -20,5 +20,6 @@ Command add_diff(CLI::App& app);
 Command add_tokenize(CLI::App& app);
 Command add_perplexity(CLI::App& app);
 Command add_pack(CLI::App& app);
+Command add_translate(CLI::App& app);
 
 }  // namespace linnet::cli

@@ -8,6 +8,7 @@
 #include "tools/linnet/command.h"
 #include "tools/linnet/diff_documents.h"
 #include "tools/linnet/diff_language_model.h"
+#include "tools/linnet/diff_seq2seq.h"
 #include "tools/linnet/open_model.h"
 #include "tools/linnet/text_format.h"
 
@@ -67,14 +68,19 @@ const char* way_name(size_t way, uint32_t chunk, std::string* storage) {
 }
 
 void print_text(const TextComparison& comparison, uint32_t chunk) {
-  std::printf("%s -> %s: %zu tokens, largest reference logit %.4g\n", comparison.ids.c_str(),
-              comparison.logits.c_str(), comparison.positions, comparison.scale);
-  std::printf("  %-18s %14s %10s %14s\n", "", "difference", "of scale", "equal argmax");
+  std::printf("%s -> %s: %zu tokens, largest reference %s %.4g\n", comparison.ids.c_str(),
+              comparison.logits.c_str(), comparison.positions,
+              comparison.has_argmax ? "logit" : "value", comparison.scale);
+  std::printf("  %-18s %14s %10s %14s\n", "", "difference", "of scale",
+              comparison.has_argmax ? "equal argmax" : "");
   std::string storage;
   for (size_t way = comparison.first_way; way < way_count; ++way) {
-    std::printf("  %-18s %14.3g %10.2g %8zu / %zu\n", way_name(way, chunk, &storage),
-                comparison.difference[way], comparison.difference[way] / comparison.scale,
-                comparison.equal_argmax[way], comparison.positions);
+    std::printf("  %-18s %14.3g %10.2g", way_name(way, chunk, &storage), comparison.difference[way],
+                comparison.difference[way] / comparison.scale);
+    if (comparison.has_argmax) {
+      std::printf(" %8zu / %zu", comparison.equal_argmax[way], comparison.positions);
+    }
+    std::printf("\n");
   }
   if (comparison.first_way + 1 == way_count) return;
   std::printf("  %-18s %14.3g %10.2g\n", "between the ways", comparison.between_ways,
@@ -110,8 +116,9 @@ nlohmann::ordered_json texts_json(const LanguageModelComparison& found, uint32_t
   for (const auto& comparison : found.texts) {
     auto ways = nlohmann::ordered_json::object();
     for (size_t way = comparison.first_way; way < way_count; ++way) {
-      ways[way_name(way, chunk, &storage)] = {{"max_abs_difference", comparison.difference[way]},
-                                              {"equal_argmax", comparison.equal_argmax[way]}};
+      auto& figures = ways[way_name(way, chunk, &storage)];
+      figures["max_abs_difference"] = comparison.difference[way];
+      if (comparison.has_argmax) figures["equal_argmax"] = comparison.equal_argmax[way];
     }
     list.push_back({{"ids", comparison.ids},
                     {"logits", comparison.logits},
@@ -157,13 +164,16 @@ int diff_documents(const Options& options, ReferenceFile& reference) {
 int diff(const Options& options) {
   ReferenceFile reference(options.expected);
   if (has_document_reference(reference)) return diff_documents(options, reference);
-  if (!has_language_model_reference(reference)) {
+  const bool is_seq2seq = has_seq2seq_reference(reference);
+  if (!is_seq2seq && !has_language_model_reference(reference)) {
     throw std::runtime_error(options.expected +
                              " has nothing to compare: wanted input_ids with logits, "
-                             "logits_prefix or greedy_ids");
+                             "logits_prefix or greedy_ids, or an encoder-decoder's input_ids with "
+                             "decoder_input_ids or src_ids with tgt_ids");
   }
   const Model model = open_model(options.model);
-  const auto found = compare_language_model(model, reference, options.chunk, options.threads);
+  const auto compare = is_seq2seq ? compare_seq2seq : compare_language_model;
+  const auto found = compare(model, reference, options.chunk, options.threads);
   if (found.texts.empty() && found.greedy_tokens == 0) {
     throw std::runtime_error(options.expected + " has nothing to compare: greedy_ids continue " +
                              "the first 16 of input_ids, which are fewer");
@@ -199,9 +209,9 @@ Command add_diff(CLI::App& app) {
   command->add_flag("--json", options->json, "Print the result as JSON");
   command->footer(
       "Runs the reference's tokens one by one, in chunks, and all at once; all three must agree\n"
-      "with it and, with f32 weights, with each other. An encoder runs all at once only. Exits "
-      "with\n"
-      "0 only if they do.\n\n"
+      "with it and, with f32 weights, with each other. An encoder runs all at once only; a "
+      "decoder\n"
+      "that follows one in all three ways. Exits with 0 only if they do.\n\n"
       "Example: linnet diff model.linnet expected.safetensors --tolerance 1e-3");
   return {command, [options] { return diff(*options); }};
 }

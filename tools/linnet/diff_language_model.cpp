@@ -45,21 +45,14 @@ TextComparison compare_text(const Model& model, ReferenceFile& reference, const 
   TextComparison result;
   result.ids = ids;
   result.logits = logits;
-  result.positions = tokens.size();
-  result.scale = largest_magnitude(expected);
   const std::array<size_t, way_count> chunks = {1, chunk, tokens.size()};
   std::array<std::vector<float>, way_count> found;
   if (model.describe().has_encoder) result.first_way = all_at_once;
   for (size_t way = result.first_way; way < way_count; ++way) {
     found[way] = run_text(model, tokens, chunks[way], threads,
                           context > 0 ? context : whole_context(tokens.size()));
-    result.difference[way] = largest_difference(found[way], expected);
-    result.equal_argmax[way] = equal_argmax_rows(found[way], expected, vocabulary);
-    for (size_t other = result.first_way; other < way; ++other) {
-      result.between_ways =
-          std::max(result.between_ways, largest_difference(found[way], found[other]));
-    }
   }
+  result.measure(found, expected, vocabulary);
   return result;
 }
 
@@ -107,6 +100,19 @@ double relative(double difference, double scale) {
 
 }  // namespace
 
+void TextComparison::measure(const std::array<std::vector<float>, way_count>& found,
+                             const std::vector<float>& expected, size_t columns) {
+  positions = expected.size() / columns;
+  scale = largest_magnitude(expected);
+  for (size_t way = first_way; way < way_count; ++way) {
+    difference[way] = cli::largest_difference(found[way], expected);
+    equal_argmax[way] = equal_argmax_rows(found[way], expected, columns);
+    for (size_t other = first_way; other < way; ++other) {
+      between_ways = std::max(between_ways, cli::largest_difference(found[way], found[other]));
+    }
+  }
+}
+
 double LanguageModelComparison::largest_difference() const {
   double largest = 0;
   for (const auto& text : texts) {
@@ -143,7 +149,7 @@ double LanguageModelComparison::argmax_agreement() const {
     size_t equal = 0;
     size_t positions = 0;
     for (const auto& text : texts) {
-      if (way < text.first_way) continue;
+      if (way < text.first_way || !text.has_argmax) continue;
       equal += text.equal_argmax[way];
       positions += text.positions;
     }

@@ -26,6 +26,11 @@ struct TextComparison {
   std::array<double, way_count> difference = {};    ///< from the reference, largest absolute
   std::array<size_t, way_count> equal_argmax = {};  ///< positions with the reference's argmax
   double between_ways = 0;                          ///< largest absolute, of any two ways
+  bool has_argmax = true;  ///< of hidden states the largest column means nothing
+
+  /// Takes the figures of what each way from first_way on has found, rows of `columns`.
+  void measure(const std::array<std::vector<float>, way_count>& found,
+               const std::vector<float>& expected, size_t columns);
 };
 
 /// A language model, causal or an encoder, against its reference.

@@ -51,7 +51,7 @@ int command_line(int argc, char** argv) {
   });
   const std::array commands = {add_convert(app),    add_run(app),  add_bench(app),
                                add_inspect(app),    add_diff(app), add_tokenize(app),
-                               add_perplexity(app), add_pack(app)};
+                               add_perplexity(app), add_pack(app), add_translate(app)};
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
