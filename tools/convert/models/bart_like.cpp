@@ -202,7 +202,8 @@ BartLikePositions marian_positions(const Config& config, const BartLikeOptions& 
 
 BartLikePositions fairseq_positions(int32_t positions, int32_t width, int32_t padding) {
   const int32_t offset = padding + 1;
-  const double exponent = width / 2 - 1;
+  const int32_t half = width / 2;
+  const double exponent = half - 1;
   return {sinusoidal_table({positions + offset, width, exponent}, /*extra_sine=*/false),
           static_cast<uint32_t>(offset)};
 }
