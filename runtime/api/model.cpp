@@ -115,7 +115,9 @@ void linnet_model_describe(const linnet_model* model, linnet_model_info* out) {
           .file_bytes = from.file_bytes(),
           .packed_bytes = from.packed_weights().bytes(),
           .suppressed_ids = from.generation().search.suppressed_ids.data(),
-          .suppressed_count = from.generation().search.suppressed_ids.size()};
+          .suppressed_count = from.generation().search.suppressed_ids.size(),
+          .labels = static_cast<uint32_t>(from.classifier().labels.size()),
+          .label_function = static_cast<linnet_label_function>(from.classifier().function)};
 }
 
 }  // extern "C"

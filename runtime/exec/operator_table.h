@@ -6,6 +6,7 @@
 #include <variant>
 
 #include "runtime/ops/causal_conv.h"
+#include "runtime/ops/concatenate.h"
 #include "runtime/ops/dpfp.h"
 #include "runtime/ops/elementwise.h"
 #include "runtime/ops/embedding.h"
@@ -75,6 +76,7 @@ inline constexpr OperatorEntry operator_table[] = {
     entry<Store>("Store"),
     entry<Pool>("Pool"),
     entry<Lstm>("Lstm"),
+    entry<Concatenate>("Concatenate"),
 };
 static_assert(std::size(operator_table) == std::variant_size_v<OperatorAttributes>);
 

@@ -99,6 +99,7 @@ struct PoolAttributes {
   uint32_t chunk = 0;
 };
 struct LstmAttributes {};
+struct ConcatenateAttributes {};
 
 /// The alternative that is held says which operator it is; exec/operator_table.h has them in the
 /// same order.
@@ -109,6 +110,7 @@ using OperatorAttributes =
                  FastWeightAttributes, WkvAttributes, SelectiveScanAttributes,
                  GroupedLinearAttributes, MixtureOfExpertsAttributes, StabilizedGatesAttributes,
                  PositionEmbeddingAttributes, HeadLinearAttributes, SoftmaxFeaturesAttributes,
-                 DpfpAttributes, StoreAttributes, PoolAttributes, LstmAttributes>;
+                 DpfpAttributes, StoreAttributes, PoolAttributes, LstmAttributes,
+                 ConcatenateAttributes>;
 
 }  // namespace linnet

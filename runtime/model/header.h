@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "runtime/base/status.h"
+#include "runtime/model/classifier.h"
 #include "runtime/model/graph.h"
 #include "runtime/model/packed_weights.h"
 #include "runtime/model/tokenizer_data.h"
@@ -44,6 +45,9 @@ Status read_operators(const flatbuffers::Vector<flatbuffers::Offset<schema::Oper
 Status read_packed(FileBytes file, const schema::Model& header, const Graph& graph,
                    Array<StoredSection>* out);
 Status read_tokenizer(FileBytes file, const schema::Tokenizer& from, TokenizerData* to);
+
+/// The graph's entry points must have been read.
+Status read_classifier(const schema::Classifier& from, const Graph& graph, Classifier* to);
 
 inline std::string_view view_of(const flatbuffers::String* text) {
   return text == nullptr ? std::string_view() : std::string_view(text->data(), text->size());

@@ -100,6 +100,10 @@ Status Model::load() {
   if (status.failed()) return status;
   status = read_entry_points(*header, &graph_);
   if (status.failed()) return status;
+  if (header->classifier() != nullptr) {
+    status = read_classifier(*header->classifier(), graph_, &classifier_);
+    if (status.failed()) return status.within("classifier: ");
+  }
   status = read_packed(file, *header, graph_, &stored_sections_);
   if (status.failed()) return status;
   if (header->tokenizer() != nullptr) {

@@ -9,6 +9,7 @@
 #include "platforms/platform.h"
 #include "runtime/base/array.h"
 #include "runtime/base/status.h"
+#include "runtime/model/classifier.h"
 #include "runtime/model/graph.h"
 #include "runtime/model/packed_weights.h"
 #include "runtime/model/tokenizer_data.h"
@@ -67,6 +68,8 @@ class Model {
   const Graph& graph() const { return graph_; }
   const Metadata& metadata() const { return metadata_; }
   const Generation& generation() const { return generation_; }
+  /// Without labels where the model is none.
+  const Classifier& classifier() const { return classifier_; }
   const TokenizerData* tokenizer() const { return has_tokenizer_ ? &tokenizer_ : nullptr; }
   const PackedWeights& packed_weights() const { return packed_weights_; }
   size_t file_bytes() const { return size_; }
@@ -84,6 +87,7 @@ class Model {
   Graph graph_;
   Metadata metadata_;
   Generation generation_;
+  Classifier classifier_;
   TokenizerData tokenizer_;
   bool has_tokenizer_ = false;
   Array<StoredSection> stored_sections_;

@@ -190,6 +190,9 @@ bool read_attributes(const schema::Operator& from, OperatorAttributes* to) {
     case schema::Attributes::Store:
       to->emplace<StoreAttributes>();
       return true;
+    case schema::Attributes::Concatenate:
+      to->emplace<ConcatenateAttributes>();
+      return true;
     case schema::Attributes::Pool:
       return read(*from.attributes_as_Pool(), to);
     case schema::Attributes::Lstm:

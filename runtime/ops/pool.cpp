@@ -1,12 +1,19 @@
 #include "runtime/ops/pool.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 
 namespace linnet {
 namespace {
 
 constexpr PoolKind concat_parts[] = {PoolKind::last, PoolKind::max, PoolKind::mean};
+
+/// What a sum over `count` tokens is multiplied by.
+float share_of(PoolKind kind, float count) {
+  if (kind == PoolKind::mean_sqrt_length) return 1.0f / std::sqrt(count);
+  return 1.0f / (kind == PoolKind::weighted_mean ? 0.5f * count * (count + 1) : count);
+}
 
 }  // namespace
 
@@ -50,12 +57,14 @@ void Pool::pool(PoolKind kind, TextRows text, float* y) const {
   if (kind == PoolKind::first || kind == PoolKind::last) return;
   for (size_t t = text.first + 1; t <= last; ++t) {
     const float* x = x_[t];
+    const float weight =
+        kind == PoolKind::weighted_mean ? static_cast<float>(t - text.first + 1) : 1.0f;
     for (size_t c = 0; c < width_; ++c) {
-      y[c] = kind == PoolKind::mean ? y[c] + x[c] : std::max(y[c], x[c]);
+      y[c] = kind == PoolKind::max ? std::max(y[c], x[c]) : y[c] + weight * x[c];
     }
   }
-  if (kind != PoolKind::mean) return;
-  const float share = 1.0f / static_cast<float>(text.count);
+  if (kind == PoolKind::max) return;
+  const float share = share_of(kind, static_cast<float>(text.count));
   for (size_t c = 0; c < width_; ++c) y[c] *= share;
 }
 

@@ -5,8 +5,9 @@
 
 namespace linnet {
 
-/// One row for each text of a batch: its first or last token's, their mean or maximum, or the last,
-/// the maximum and the mean side by side (concat pooling, Howard and Ruder 2018, arXiv:1801.06146).
+/// One row for each text of a batch: its first or last token's, their mean of some kind or maximum,
+/// or the last, the maximum and the mean side by side (concat pooling, Howard and Ruder 2018,
+/// arXiv:1801.06146).
 class Pool final : public Operation {
  public:
   static Status check(const Site& site);

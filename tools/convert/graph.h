@@ -143,11 +143,13 @@ struct Pool {
 };
 struct Lstm {};
 
+struct Concatenate {};
+
 using Attributes =
     std::variant<Linear, Embedding, Quantize, LastRows, Norm, Elementwise, GroupSum, TokenShift,
                  CausalConv, Rotary, SoftmaxAttention, FastWeight, Wkv, SelectiveScan,
                  GroupedLinear, MixtureOfExperts, StabilizedGates, PositionEmbedding, HeadLinear,
-                 SoftmaxFeatures, Dpfp, Store, Pool, Lstm>;
+                 SoftmaxFeatures, Dpfp, Store, Pool, Lstm, Concatenate>;
 
 struct Operator {
   std::string name;
@@ -166,6 +168,12 @@ struct EntryPoint {
 
 enum class EntryKind : uint8_t { encode, decode };
 
+/// What the columns of a classifier's logits stand for.
+struct Labels {
+  std::vector<std::string> names = {};
+  schema::LabelFunction function = schema::LabelFunction::softmax;
+};
+
 /// A model before it is written.
 struct Graph {
   std::vector<std::string> symbols = {"T", "L", "C", "B", "S"};
@@ -179,6 +187,7 @@ struct Graph {
 
   uint32_t vocabulary = 0;
   uint32_t context = 0;  ///< positions the model was trained for; 0: unbounded
+  Labels labels = {};    ///< without names: no classifier
 };
 
 /// Drops tensors that no operator uses, and puts the rest in the order in which they are first

@@ -160,6 +160,17 @@ Value GraphBuilder::lstm(const std::string& name, Value gates, const Weight& rec
   return add_operator(name, Lstm{}, {gates.tensor, matrix.tensor, kept.tensor}, {kTokens, hidden});
 }
 
+Value GraphBuilder::concatenate(const std::string& name, const std::vector<Value>& parts) {
+  std::vector<int32_t> inputs;
+  int32_t columns = 0;
+  for (Value part : parts) {
+    require(shape(part)[0] == shape(parts.front())[0], name, "parts of the same rows");
+    inputs.push_back(part.tensor);
+    columns += width(part);
+  }
+  return add_operator(name, Concatenate{}, std::move(inputs), {shape(parts.front())[0], columns});
+}
+
 Value GraphBuilder::store(const std::string& name, Value x) {
   require(entry_ == &graph_.encode, name, "a place in encode");
   const Value kept = state(name, {kSource, width(x)});

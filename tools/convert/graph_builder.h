@@ -168,6 +168,8 @@ class GraphBuilder {
   /// `gates` is the input's share of i, f, g and o side by side, biases included. Makes its own
   /// state in decode; in encode every text starts afresh.
   Value lstm(const std::string& name, Value gates, const Weight& recurrent);
+  /// The columns of all, which have the same rows, side by side.
+  Value concatenate(const std::string& name, const std::vector<Value>& parts);
   /// Keeps an encoder's rows for the decoder, in a state that it makes and returns.
   Value store(const std::string& name, Value x);
 

@@ -106,6 +106,7 @@ struct AttributesWriter {
     return schema::CreatePool(out, a.kind, a.recent, a.chunk).Union();
   }
   Offset<void> operator()(const Lstm&) { return schema::CreateLstm(out).Union(); }
+  Offset<void> operator()(const Concatenate&) { return schema::CreateConcatenate(out).Union(); }
 };
 
 /// The union's tag for each alternative of the variant, in its order.
@@ -132,7 +133,8 @@ constexpr schema::Attributes kTags[] = {schema::Attributes::Linear,
                                         schema::Attributes::Dpfp,
                                         schema::Attributes::Store,
                                         schema::Attributes::Pool,
-                                        schema::Attributes::Lstm};
+                                        schema::Attributes::Lstm,
+                                        schema::Attributes::Concatenate};
 static_assert(std::size(kTags) == std::variant_size_v<Attributes>);
 
 Offset<schema::Tensor> write_tensor(FlatBufferBuilder& out, const Tensor& tensor,
@@ -251,6 +253,13 @@ Offset<schema::Generation> write_generation(FlatBufferBuilder& out, const Model&
                                         defaults.repetition_penalty, model.graph.context, search);
 }
 
+Offset<schema::Classifier> write_classifier(FlatBufferBuilder& out, const Labels& labels) {
+  if (labels.names.empty()) return {};
+  std::vector<Offset<flatbuffers::String>> names;
+  for (const std::string& name : labels.names) names.push_back(out.CreateString(name));
+  return schema::CreateClassifierDirect(out, &names, labels.function);
+}
+
 }  // namespace
 
 Layout lay_out(const Model& model, uint64_t header_bytes) {
@@ -291,10 +300,12 @@ std::vector<uint8_t> make_header(const Model& model, const Layout& layout) {
   Offset<schema::Tokenizer> tokenizer;
   if (model.tokenizer) tokenizer = write_tokenizer(out, *model.tokenizer, layout);
   const Offset<schema::Generation> generation = write_generation(out, model);
+  const Offset<schema::Classifier> classifier = write_classifier(out, model.graph.labels);
   schema::FinishSizePrefixedModelBuffer(
       out, schema::CreateModelDirect(out, kVersionMajor, kVersionMinor,
                                      write_metadata(out, model.metadata), &symbols, &tensors,
-                                     &entry_points, tokenizer, generation));
+                                     &entry_points, tokenizer, generation, /*quality=*/0,
+                                     /*packed=*/0, classifier));
   return {out.GetBufferPointer(), out.GetBufferPointer() + out.GetSize()};
 }
 

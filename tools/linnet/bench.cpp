@@ -95,9 +95,9 @@ class Bench {
     chunk = std::max(chunk, static_cast<uint32_t>(tokens));
   }
 
-  /// An encoder computes logits for every token, wanted or not.
   double prefill(const std::vector<int32_t>& tokens) {
-    return prefill_seconds(session_, tokens, is_encoder_ ? nullptr : logits_.data());
+    return is_encoder_ ? encode_seconds(session_, tokens)
+                       : prefill_seconds(session_, tokens, logits_.data());
   }
 
   uint32_t vocabulary() const { return static_cast<uint32_t>(logits_.size()); }

@@ -21,5 +21,7 @@ Command add_tokenize(CLI::App& app);
 Command add_perplexity(CLI::App& app);
 Command add_pack(CLI::App& app);
 Command add_translate(CLI::App& app);
+Command add_classify(CLI::App& app);
+Command add_embed(CLI::App& app);
 
 }  // namespace linnet::cli

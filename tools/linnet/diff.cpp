@@ -7,6 +7,8 @@
 
 #include "tools/linnet/command.h"
 #include "tools/linnet/diff_documents.h"
+#include "tools/linnet/diff_encoder.h"
+#include "tools/linnet/diff_encoder_report.h"
 #include "tools/linnet/diff_language_model.h"
 #include "tools/linnet/diff_seq2seq.h"
 #include "tools/linnet/open_model.h"
@@ -48,6 +50,12 @@ struct Limits {
     if (check_difference && !(found.relative_difference() <= tolerance)) return false;
     if (!exact_weights) return found.argmax_agreement() >= min_agreement;
     return found.relative_in_batch() <= between_ways_tolerance;
+  }
+
+  bool kept(const EncoderComparison& found) const {
+    if (check_difference && !(found.relative_difference() <= tolerance)) return false;
+    return exact_weights ? found.relative_alone_difference() <= between_ways_tolerance
+                         : found.argmax_agreement() >= min_agreement;
   }
 };
 
@@ -161,9 +169,30 @@ int diff_documents(const Options& options, ReferenceFile& reference) {
   return passed ? 0 : 1;
 }
 
+int diff_encoder(const Model& model, ReferenceFile& reference, const Options& options) {
+  const auto found = compare_encoder(model, reference, options.threads);
+  if (found.outputs.empty()) {
+    throw std::runtime_error(options.expected +
+                             " has nothing to compare: wanted input_ids or batch_input_ids, and "
+                             "for those what the encoder puts out, such as logits, "
+                             "last_hidden_state or batch_sentence_embedding");
+  }
+  const Limits limits = limits_for(model, options);
+  const EncoderVerdict verdict = {.exact_weights = limits.exact_weights,
+                                  .check_difference = limits.check_difference,
+                                  .tolerance = limits.tolerance,
+                                  .alone_tolerance = between_ways_tolerance,
+                                  .min_agreement = limits.min_agreement,
+                                  .passed = limits.kept(found)};
+  (options.json ? print_encoder_json : print_encoder_report)(found, reference, verdict);
+  return verdict.passed ? 0 : 1;
+}
+
 int diff(const Options& options) {
   ReferenceFile reference(options.expected);
   if (has_document_reference(reference)) return diff_documents(options, reference);
+  const Model model = open_model(options.model);
+  if (!model.describe().has_decoder) return diff_encoder(model, reference, options);
   const bool is_seq2seq = has_seq2seq_reference(reference);
   if (!is_seq2seq && !has_language_model_reference(reference)) {
     throw std::runtime_error(options.expected +
@@ -171,7 +200,6 @@ int diff(const Options& options) {
                              "logits_prefix or greedy_ids, or an encoder-decoder's input_ids with "
                              "decoder_input_ids or src_ids with tgt_ids");
   }
-  const Model model = open_model(options.model);
   const auto compare = is_seq2seq ? compare_seq2seq : compare_language_model;
   const auto found = compare(model, reference, options.chunk, options.threads);
   if (found.texts.empty() && found.greedy_tokens == 0) {
@@ -209,9 +237,15 @@ Command add_diff(CLI::App& app) {
   command->add_flag("--json", options->json, "Print the result as JSON");
   command->footer(
       "Runs the reference's tokens one by one, in chunks, and all at once; all three must agree\n"
-      "with it and, with f32 weights, with each other. An encoder runs all at once only; a "
-      "decoder\n"
-      "that follows one in all three ways. Exits with 0 only if they do.\n\n"
+      "with it and, with f32 weights, with each other; a decoder that follows an encoder, too. An
+"
+      "encoder runs each text, and each batch, all at once only; what it puts out is compared with
+"
+      "the tensors of that name, such as logits, last_hidden_state or batch_sentence_embedding.
+"
+      "Exits with 0 only if they agree.
+
+"
       "Example: linnet diff model.linnet expected.safetensors --tolerance 1e-3");
   return {command, [options] { return diff(*options); }};
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "tools/linnet/open_model.h"
+#include "tools/linnet/text_batch.h"
 
 namespace linnet::cli {
 namespace {
@@ -21,15 +22,13 @@ std::vector<int32_t> some_tokens(size_t count, uint32_t vocabulary) {
   return tokens;
 }
 
-/// What the decoder follows; token 0 is in every vocabulary.
-void encode_a_source(Session& session, size_t count, const linnet_model_info& info) {
+/// A text of `count` tokens, or as many as there are positions; token 0 is in every vocabulary.
+void encode_a_text(Session& session, size_t count, const linnet_model_info& info) {
   if (info.source_positions != 0) count = std::min<size_t>(count, info.source_positions);
   const std::vector<int32_t> tokens(count);
-  require(session.encode({.tokens = tokens.data(),
-                          .token_types = nullptr,
-                          .mask = nullptr,
-                          .lengths = &count,
-                          .count = 1}));
+  TextBatch text;
+  text.add(tokens);
+  text.encode(session);
 }
 
 }  // namespace
@@ -55,9 +54,8 @@ MemoryRegions measure_memory(const std::string& path, const linnet_session_optio
   std::vector<float> logits(info.vocabulary);
   const CountedPages block(regions.planned.total_bytes);
   Session session = open_session(*model, options, block.data());
-  if (info.has_encoder && info.has_decoder) encode_a_source(session, count, info);
-  // An encoder has logits for every token, and computes them whether they are wanted or not.
-  require(session.run(tokens, info.has_decoder ? logits.data() : nullptr));
+  if (info.has_encoder) encode_a_text(session, count, info);
+  if (info.has_decoder) require(session.run(tokens, logits.data()));
   regions.session = block.bytes_in_use();
   const auto after = private_bytes();
   if (before && after && regions.packed && regions.session) {

@@ -14,10 +14,28 @@ using convert::StoredType;
 ReferenceFile::ReferenceFile(const std::string& path)
     : path_(path), tensors_(convert::open_checkpoint(path)) {}
 
+std::vector<uint64_t> ReferenceFile::shape(const std::string& name) const {
+  return tensors_->tensor(name).shape;
+}
+
 std::vector<int32_t> ReferenceFile::ids(const std::string& name) {
   const StoredTensor& tensor = tensors_->tensor(name);
+  if (tensor.shape.size() != 1) {
+    throw std::runtime_error(path_ + ": " + name + " is " + stored_type_name(tensor.type) +
+                             tensor.shape_text() + ", wanted token ids, i32 or i64 [n]");
+  }
+  return integers(name);
+}
+
+std::vector<float> ReferenceFile::values(const std::string& name) {
+  read_.insert(name);
+  return tensors_->read(name);
+}
+
+std::vector<int32_t> ReferenceFile::integers(const std::string& name) {
+  const StoredTensor& tensor = tensors_->tensor(name);
   const bool wide = tensor.type == StoredType::i64;
-  if ((!wide && tensor.type != StoredType::i32) || tensor.shape.size() != 1) {
+  if (!wide && tensor.type != StoredType::i32) {
     throw std::runtime_error(path_ + ": " + name + " is " + stored_type_name(tensor.type) +
                              tensor.shape_text() + ", wanted token ids, i32 or i64 [n]");
   }

@@ -22,6 +22,14 @@ class ReferenceFile {
   /// Token ids of a tensor [n] of 32 or 64-bit integers.
   std::vector<int32_t> ids(const std::string& name);
 
+  std::vector<uint64_t> shape(const std::string& name) const;
+
+  /// The same of a tensor of any shape, row-major.
+  std::vector<int32_t> integers(const std::string& name);
+
+  /// Values of a floating-point tensor of any shape, row-major.
+  std::vector<float> values(const std::string& name);
+
   /// Values of a floating-point tensor [rows, columns], row-major.
   std::vector<float> matrix(const std::string& name, size_t rows, size_t columns);
 

@@ -4,6 +4,7 @@
 
 #include "tools/linnet/logits.h"
 #include "tools/linnet/open_model.h"
+#include "tools/linnet/text_batch.h"
 
 namespace linnet::cli {
 
@@ -29,6 +30,14 @@ double prefill_seconds(Session& session, const std::vector<int32_t>& tokens, flo
   session.reset();
   const Stopwatch watch;
   require(session.run(tokens, logits));
+  return watch.seconds();
+}
+
+double encode_seconds(Session& session, const std::vector<int32_t>& tokens) {
+  TextBatch text;
+  text.add(tokens);
+  const Stopwatch watch;
+  text.encode(session);
   return watch.seconds();
 }
 

@@ -44,6 +44,9 @@ std::vector<int32_t> made_up_tokens(size_t count, uint32_t vocabulary);
 /// null: they are not copied.
 double prefill_seconds(Session& session, const std::vector<int32_t>& tokens, float* logits);
 
+/// Seconds that an encoder takes for one text.
+double encode_seconds(Session& session, const std::vector<int32_t>& tokens);
+
 /// Seconds for `count` tokens one by one from empty state; every token is the argmax of the logits
 /// before it, as in a greedy generation.
 double decode_seconds(Session& session, size_t count, std::vector<float>& logits);

@@ -89,6 +89,13 @@ LINNET_API linnet_status linnet_model_borrow(const void* bytes, size_t size,
 /* NULL is allowed. Every session of the model must have been closed. */
 LINNET_API void linnet_model_close(linnet_model* model);
 
+/* What a score of a label is made of its logit by. */
+typedef enum linnet_label_function {
+  LINNET_LABEL_SOFTMAX = 0, /* one of the labels holds */
+  LINNET_LABEL_SIGMOID = 1, /* each holds or not, whatever the others do */
+  LINNET_LABEL_NONE = 2     /* the logit is the score: regression */
+} linnet_label_function;
+
 /* Strings live as long as the model and are never NULL. */
 typedef struct linnet_model_info {
   const char* name;
@@ -109,9 +116,19 @@ typedef struct linnet_model_info {
   uint64_t packed_bytes;          /* private to this process: matrices laid out for this machine */
   const uint32_t* suppressed_ids; /* tokens that linnet_translate never writes, such as padding */
   size_t suppressed_count;
+  uint32_t labels; /* of a classifier, one per column of its encoder's logits; else 0 */
+  linnet_label_function label_function;
 } linnet_model_info;
 
 LINNET_API void linnet_model_describe(const linnet_model* model, linnet_model_info* out);
+
+/* Label number `index` of a classifier, which lives as long as the model; NULL: there is none. */
+LINNET_API const char* linnet_model_label(const linnet_model* model, size_t index);
+
+/* What a row of a classifier's logits says of each label: probabilities, but with
+ * LINNET_LABEL_NONE. Both are [labels] floats, and may be the same. */
+LINNET_API void linnet_model_label_scores(const linnet_model* model, const float* logits,
+                                          float* scores);
 
 /* ---- Sessions -------------------------------------------------------------------------------- */
 

@@ -208,6 +208,18 @@ Config Config::object(const std::string& key) const {
   return {value == nullptr ? nlohmann::json::object() : *value, where_ + ": " + key};
 }
 
+std::map<std::string, std::string> Config::dictionary(const std::string& key) const {
+  const nlohmann::json* value = find(key);
+  if (value == nullptr) return {};
+  if (!value->is_object()) fail(key, "an object of strings");
+  std::map<std::string, std::string> entries;
+  for (const auto& [name, entry] : value->items()) {
+    if (!entry.is_string() && !entry.is_number_integer()) fail(key, "an object of strings");
+    entries[name] = entry.is_string() ? entry.get<std::string>() : entry.dump();
+  }
+  return entries;
+}
+
 void Config::require_one_of(const std::string& key,
                             const std::vector<std::string>& accepted) const {
   const std::string value = text(key, accepted.front());

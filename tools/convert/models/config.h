@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -41,6 +42,9 @@ class Config {
 
   /// The object at `key`; an empty one if absent.
   Config object(const std::string& key) const;
+
+  /// The entries of the object at `key`, texts or whole numbers as texts; none if absent.
+  std::map<std::string, std::string> dictionary(const std::string& key) const;
 
   /// The objects at `key`: a list of them, a single one or, if absent, none.
   std::vector<Config> objects(const std::string& key) const;

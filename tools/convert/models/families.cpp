@@ -238,6 +238,23 @@ constexpr Family kFamilies[] = {
      "softmax in encoder and decoder, and from one to the other; norms after sublayers, and of the "
      "sum of them all",
      "ref/residual_transformer"},
+    {"bert", "Hugging Face folders of model type bert",
+     "BERT, Devlin et al. 2019, arXiv:1810.04805", false, recognizes<struct BertFamily>,
+     build<struct BertFamily>, "an encoder: softmax over the whole text, nothing kept; 0 bytes",
+     "hf/bert_mlm, hf/bert_mlm_legacy, hf/bert_seqcls, hf/bert_embed"},
+    {"roberta", "Hugging Face folders of model type roberta, xlm-roberta or camembert",
+     "RoBERTa, Liu et al. 2019, arXiv:1907.11692", false, recognizes<struct RobertaFamily>,
+     build<struct RobertaFamily>, "an encoder: softmax over the whole text, nothing kept; 0 bytes",
+     "hf/roberta_seqcls"},
+    {"distilbert", "Hugging Face folders of model type distilbert",
+     "DistilBERT, Sanh et al. 2019, arXiv:1910.01108", false, recognizes<struct DistilBertFamily>,
+     build<struct DistilBertFamily>,
+     "an encoder: softmax over the whole text, nothing kept; 0 bytes", "hf/distilbert_mlm"},
+    {"modernbert", "Hugging Face folders of model type modernbert",
+     "ModernBERT, Warner et al. 2024, arXiv:2412.13663", false, recognizes<struct ModernBertFamily>,
+     build<struct ModernBertFamily>,
+     "an encoder: softmax over the whole text or a window, nothing kept; 0 bytes",
+     "hf/modernbert_mlm"},
 };
 
 namespace {
