@@ -124,6 +124,10 @@ struct Lstm;
 struct LstmBuilder;
 struct LstmT;
 
+struct Concatenate;
+struct ConcatenateBuilder;
+struct ConcatenateT;
+
 struct Operator;
 struct OperatorBuilder;
 struct OperatorT;
@@ -175,6 +179,10 @@ struct PackedMatrixT;
 struct PackedSection;
 struct PackedSectionBuilder;
 struct PackedSectionT;
+
+struct Classifier;
+struct ClassifierBuilder;
+struct ClassifierT;
 
 struct Model;
 struct ModelBuilder;
@@ -695,17 +703,21 @@ enum class PoolKind : uint8_t {
   last = 1,
   mean = 2,
   max = 3,
+  mean_sqrt_length = 4,
+  weighted_mean = 5,
   concat = 6,
   MIN = first,
   MAX = concat
 };
 
-inline const PoolKind (&EnumValuesPoolKind())[5] {
+inline const PoolKind (&EnumValuesPoolKind())[7] {
   static const PoolKind values[] = {
     PoolKind::first,
     PoolKind::last,
     PoolKind::mean,
     PoolKind::max,
+    PoolKind::mean_sqrt_length,
+    PoolKind::weighted_mean,
     PoolKind::concat
   };
   return values;
@@ -717,8 +729,8 @@ inline const char * const *EnumNamesPoolKind() {
     "last",
     "mean",
     "max",
-    "",
-    "",
+    "mean_sqrt_length",
+    "weighted_mean",
     "concat",
     nullptr
   };
@@ -757,11 +769,12 @@ enum class Attributes : uint8_t {
   Store = 22,
   Pool = 23,
   Lstm = 24,
+  Concatenate = 25,
   MIN = NONE,
-  MAX = Lstm
+  MAX = Concatenate
 };
 
-inline const Attributes (&EnumValuesAttributes())[25] {
+inline const Attributes (&EnumValuesAttributes())[26] {
   static const Attributes values[] = {
     Attributes::NONE,
     Attributes::Linear,
@@ -787,13 +800,14 @@ inline const Attributes (&EnumValuesAttributes())[25] {
     Attributes::Dpfp,
     Attributes::Store,
     Attributes::Pool,
-    Attributes::Lstm
+    Attributes::Lstm,
+    Attributes::Concatenate
   };
   return values;
 }
 
 inline const char * const *EnumNamesAttributes() {
-  static const char * const names[26] = {
+  static const char * const names[27] = {
     "NONE",
     "Linear",
     "Embedding",
@@ -819,13 +833,14 @@ inline const char * const *EnumNamesAttributes() {
     "Store",
     "Pool",
     "Lstm",
+    "Concatenate",
     nullptr
   };
   return names;
 }
 
 inline const char *EnumNameAttributes(Attributes e) {
-  if (::flatbuffers::IsOutRange(e, Attributes::NONE, Attributes::Lstm)) return "";
+  if (::flatbuffers::IsOutRange(e, Attributes::NONE, Attributes::Concatenate)) return "";
   const size_t index = static_cast<size_t>(e);
   return EnumNamesAttributes()[index];
 }
@@ -930,6 +945,10 @@ template<> struct AttributesTraits<linnet::schema::Lstm> {
   static const Attributes enum_value = Attributes::Lstm;
 };
 
+template<> struct AttributesTraits<linnet::schema::Concatenate> {
+  static const Attributes enum_value = Attributes::Concatenate;
+};
+
 template<typename T> struct AttributesUnionTraits {
   static const Attributes enum_value = Attributes::NONE;
 };
@@ -1028,6 +1047,10 @@ template<> struct AttributesUnionTraits<linnet::schema::PoolT> {
 
 template<> struct AttributesUnionTraits<linnet::schema::LstmT> {
   static const Attributes enum_value = Attributes::Lstm;
+};
+
+template<> struct AttributesUnionTraits<linnet::schema::ConcatenateT> {
+  static const Attributes enum_value = Attributes::Concatenate;
 };
 
 struct AttributesUnion {
@@ -1251,6 +1274,14 @@ struct AttributesUnion {
   const linnet::schema::LstmT *AsLstm() const {
     return type == Attributes::Lstm ?
       reinterpret_cast<const linnet::schema::LstmT *>(value) : nullptr;
+  }
+  linnet::schema::ConcatenateT *AsConcatenate() {
+    return type == Attributes::Concatenate ?
+      reinterpret_cast<linnet::schema::ConcatenateT *>(value) : nullptr;
+  }
+  const linnet::schema::ConcatenateT *AsConcatenate() const {
+    return type == Attributes::Concatenate ?
+      reinterpret_cast<const linnet::schema::ConcatenateT *>(value) : nullptr;
   }
 };
 
@@ -1582,6 +1613,39 @@ inline const char *EnumNameStopping(Stopping e) {
   if (::flatbuffers::IsOutRange(e, Stopping::likely, Stopping::exact)) return "";
   const size_t index = static_cast<size_t>(e);
   return EnumNamesStopping()[index];
+}
+
+enum class LabelFunction : uint8_t {
+  softmax = 0,
+  sigmoid = 1,
+  none = 2,
+  MIN = softmax,
+  MAX = none
+};
+
+inline const LabelFunction (&EnumValuesLabelFunction())[3] {
+  static const LabelFunction values[] = {
+    LabelFunction::softmax,
+    LabelFunction::sigmoid,
+    LabelFunction::none
+  };
+  return values;
+}
+
+inline const char * const *EnumNamesLabelFunction() {
+  static const char * const names[4] = {
+    "softmax",
+    "sigmoid",
+    "none",
+    nullptr
+  };
+  return names;
+}
+
+inline const char *EnumNameLabelFunction(LabelFunction e) {
+  if (::flatbuffers::IsOutRange(e, LabelFunction::softmax, LabelFunction::none)) return "";
+  const size_t index = static_cast<size_t>(e);
+  return EnumNamesLabelFunction()[index];
 }
 
 FLATBUFFERS_MANUALLY_ALIGNED_STRUCT(8) Segment FLATBUFFERS_FINAL_CLASS {
@@ -3427,6 +3491,45 @@ inline ::flatbuffers::Offset<Lstm> CreateLstm(
 
 ::flatbuffers::Offset<Lstm> CreateLstm(::flatbuffers::FlatBufferBuilder &_fbb, const LstmT *_o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
 
+struct ConcatenateT : public ::flatbuffers::NativeTable {
+  typedef Concatenate TableType;
+};
+
+struct Concatenate FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
+  typedef ConcatenateT NativeTableType;
+  typedef ConcatenateBuilder Builder;
+  bool Verify(::flatbuffers::Verifier &verifier) const {
+    return VerifyTableStart(verifier) &&
+           verifier.EndTable();
+  }
+  ConcatenateT *UnPack(const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
+  void UnPackTo(ConcatenateT *_o, const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
+  static ::flatbuffers::Offset<Concatenate> Pack(::flatbuffers::FlatBufferBuilder &_fbb, const ConcatenateT* _o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
+};
+
+struct ConcatenateBuilder {
+  typedef Concatenate Table;
+  ::flatbuffers::FlatBufferBuilder &fbb_;
+  ::flatbuffers::uoffset_t start_;
+  explicit ConcatenateBuilder(::flatbuffers::FlatBufferBuilder &_fbb)
+        : fbb_(_fbb) {
+    start_ = fbb_.StartTable();
+  }
+  ::flatbuffers::Offset<Concatenate> Finish() {
+    const auto end = fbb_.EndTable(start_);
+    auto o = ::flatbuffers::Offset<Concatenate>(end);
+    return o;
+  }
+};
+
+inline ::flatbuffers::Offset<Concatenate> CreateConcatenate(
+    ::flatbuffers::FlatBufferBuilder &_fbb) {
+  ConcatenateBuilder builder_(_fbb);
+  return builder_.Finish();
+}
+
+::flatbuffers::Offset<Concatenate> CreateConcatenate(::flatbuffers::FlatBufferBuilder &_fbb, const ConcatenateT *_o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
+
 struct OperatorT : public ::flatbuffers::NativeTable {
   typedef Operator TableType;
   std::string name{};
@@ -3526,6 +3629,9 @@ struct Operator FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
   }
   const linnet::schema::Lstm *attributes_as_Lstm() const {
     return attributes_type() == linnet::schema::Attributes::Lstm ? static_cast<const linnet::schema::Lstm *>(attributes()) : nullptr;
+  }
+  const linnet::schema::Concatenate *attributes_as_Concatenate() const {
+    return attributes_type() == linnet::schema::Attributes::Concatenate ? static_cast<const linnet::schema::Concatenate *>(attributes()) : nullptr;
   }
   const ::flatbuffers::Vector<int32_t> *inputs() const {
     return GetPointer<const ::flatbuffers::Vector<int32_t> *>(VT_INPUTS);
@@ -3645,6 +3751,10 @@ template<> inline const linnet::schema::Pool *Operator::attributes_as<linnet::sc
 
 template<> inline const linnet::schema::Lstm *Operator::attributes_as<linnet::schema::Lstm>() const {
   return attributes_as_Lstm();
+}
+
+template<> inline const linnet::schema::Concatenate *Operator::attributes_as<linnet::schema::Concatenate>() const {
+  return attributes_as_Concatenate();
 }
 
 struct OperatorBuilder {
@@ -5378,6 +5488,83 @@ inline ::flatbuffers::Offset<PackedSection> CreatePackedSectionDirect(
 
 ::flatbuffers::Offset<PackedSection> CreatePackedSection(::flatbuffers::FlatBufferBuilder &_fbb, const PackedSectionT *_o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
 
+struct ClassifierT : public ::flatbuffers::NativeTable {
+  typedef Classifier TableType;
+  std::vector<std::string> labels{};
+  linnet::schema::LabelFunction function = linnet::schema::LabelFunction::softmax;
+};
+
+struct Classifier FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
+  typedef ClassifierT NativeTableType;
+  typedef ClassifierBuilder Builder;
+  enum FlatBuffersVTableOffset FLATBUFFERS_VTABLE_UNDERLYING_TYPE {
+    VT_LABELS = 4,
+    VT_FUNCTION = 6
+  };
+  const ::flatbuffers::Vector<::flatbuffers::Offset<::flatbuffers::String>> *labels() const {
+    return GetPointer<const ::flatbuffers::Vector<::flatbuffers::Offset<::flatbuffers::String>> *>(VT_LABELS);
+  }
+  linnet::schema::LabelFunction function() const {
+    return static_cast<linnet::schema::LabelFunction>(GetField<uint8_t>(VT_FUNCTION, 0));
+  }
+  bool Verify(::flatbuffers::Verifier &verifier) const {
+    return VerifyTableStart(verifier) &&
+           VerifyOffsetRequired(verifier, VT_LABELS) &&
+           verifier.VerifyVector(labels()) &&
+           verifier.VerifyVectorOfStrings(labels()) &&
+           VerifyField<uint8_t>(verifier, VT_FUNCTION, 1) &&
+           verifier.EndTable();
+  }
+  ClassifierT *UnPack(const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
+  void UnPackTo(ClassifierT *_o, const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
+  static ::flatbuffers::Offset<Classifier> Pack(::flatbuffers::FlatBufferBuilder &_fbb, const ClassifierT* _o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
+};
+
+struct ClassifierBuilder {
+  typedef Classifier Table;
+  ::flatbuffers::FlatBufferBuilder &fbb_;
+  ::flatbuffers::uoffset_t start_;
+  void add_labels(::flatbuffers::Offset<::flatbuffers::Vector<::flatbuffers::Offset<::flatbuffers::String>>> labels) {
+    fbb_.AddOffset(Classifier::VT_LABELS, labels);
+  }
+  void add_function(linnet::schema::LabelFunction function) {
+    fbb_.AddElement<uint8_t>(Classifier::VT_FUNCTION, static_cast<uint8_t>(function), 0);
+  }
+  explicit ClassifierBuilder(::flatbuffers::FlatBufferBuilder &_fbb)
+        : fbb_(_fbb) {
+    start_ = fbb_.StartTable();
+  }
+  ::flatbuffers::Offset<Classifier> Finish() {
+    const auto end = fbb_.EndTable(start_);
+    auto o = ::flatbuffers::Offset<Classifier>(end);
+    fbb_.Required(o, Classifier::VT_LABELS);
+    return o;
+  }
+};
+
+inline ::flatbuffers::Offset<Classifier> CreateClassifier(
+    ::flatbuffers::FlatBufferBuilder &_fbb,
+    ::flatbuffers::Offset<::flatbuffers::Vector<::flatbuffers::Offset<::flatbuffers::String>>> labels = 0,
+    linnet::schema::LabelFunction function = linnet::schema::LabelFunction::softmax) {
+  ClassifierBuilder builder_(_fbb);
+  builder_.add_labels(labels);
+  builder_.add_function(function);
+  return builder_.Finish();
+}
+
+inline ::flatbuffers::Offset<Classifier> CreateClassifierDirect(
+    ::flatbuffers::FlatBufferBuilder &_fbb,
+    const std::vector<::flatbuffers::Offset<::flatbuffers::String>> *labels = nullptr,
+    linnet::schema::LabelFunction function = linnet::schema::LabelFunction::softmax) {
+  auto labels__ = labels ? _fbb.CreateVector<::flatbuffers::Offset<::flatbuffers::String>>(*labels) : 0;
+  return linnet::schema::CreateClassifier(
+      _fbb,
+      labels__,
+      function);
+}
+
+::flatbuffers::Offset<Classifier> CreateClassifier(::flatbuffers::FlatBufferBuilder &_fbb, const ClassifierT *_o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
+
 struct ModelT : public ::flatbuffers::NativeTable {
   typedef Model TableType;
   uint16_t version_major = 0;
@@ -5390,6 +5577,7 @@ struct ModelT : public ::flatbuffers::NativeTable {
   std::unique_ptr<linnet::schema::GenerationT> generation{};
   std::vector<std::unique_ptr<linnet::schema::QualityFigureT>> quality{};
   std::vector<std::unique_ptr<linnet::schema::PackedSectionT>> packed{};
+  std::unique_ptr<linnet::schema::ClassifierT> classifier{};
   ModelT() = default;
   ModelT(const ModelT &o);
   ModelT(ModelT&&) FLATBUFFERS_NOEXCEPT = default;
@@ -5409,7 +5597,8 @@ struct Model FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
     VT_TOKENIZER = 16,
     VT_GENERATION = 18,
     VT_QUALITY = 20,
-    VT_PACKED = 22
+    VT_PACKED = 22,
+    VT_CLASSIFIER = 24
   };
   uint16_t version_major() const {
     return GetField<uint16_t>(VT_VERSION_MAJOR, 0);
@@ -5441,6 +5630,9 @@ struct Model FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
   const ::flatbuffers::Vector<::flatbuffers::Offset<linnet::schema::PackedSection>> *packed() const {
     return GetPointer<const ::flatbuffers::Vector<::flatbuffers::Offset<linnet::schema::PackedSection>> *>(VT_PACKED);
   }
+  const linnet::schema::Classifier *classifier() const {
+    return GetPointer<const linnet::schema::Classifier *>(VT_CLASSIFIER);
+  }
   bool Verify(::flatbuffers::Verifier &verifier) const {
     return VerifyTableStart(verifier) &&
            VerifyField<uint16_t>(verifier, VT_VERSION_MAJOR, 2) &&
@@ -5466,6 +5658,8 @@ struct Model FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
            VerifyOffset(verifier, VT_PACKED) &&
            verifier.VerifyVector(packed()) &&
            verifier.VerifyVectorOfTables(packed()) &&
+           VerifyOffset(verifier, VT_CLASSIFIER) &&
+           verifier.VerifyTable(classifier()) &&
            verifier.EndTable();
   }
   ModelT *UnPack(const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
@@ -5507,6 +5701,9 @@ struct ModelBuilder {
   void add_packed(::flatbuffers::Offset<::flatbuffers::Vector<::flatbuffers::Offset<linnet::schema::PackedSection>>> packed) {
     fbb_.AddOffset(Model::VT_PACKED, packed);
   }
+  void add_classifier(::flatbuffers::Offset<linnet::schema::Classifier> classifier) {
+    fbb_.AddOffset(Model::VT_CLASSIFIER, classifier);
+  }
   explicit ModelBuilder(::flatbuffers::FlatBufferBuilder &_fbb)
         : fbb_(_fbb) {
     start_ = fbb_.StartTable();
@@ -5533,8 +5730,10 @@ inline ::flatbuffers::Offset<Model> CreateModel(
     ::flatbuffers::Offset<linnet::schema::Tokenizer> tokenizer = 0,
     ::flatbuffers::Offset<linnet::schema::Generation> generation = 0,
     ::flatbuffers::Offset<::flatbuffers::Vector<::flatbuffers::Offset<linnet::schema::QualityFigure>>> quality = 0,
-    ::flatbuffers::Offset<::flatbuffers::Vector<::flatbuffers::Offset<linnet::schema::PackedSection>>> packed = 0) {
+    ::flatbuffers::Offset<::flatbuffers::Vector<::flatbuffers::Offset<linnet::schema::PackedSection>>> packed = 0,
+    ::flatbuffers::Offset<linnet::schema::Classifier> classifier = 0) {
   ModelBuilder builder_(_fbb);
+  builder_.add_classifier(classifier);
   builder_.add_packed(packed);
   builder_.add_quality(quality);
   builder_.add_generation(generation);
@@ -5559,7 +5758,8 @@ inline ::flatbuffers::Offset<Model> CreateModelDirect(
     ::flatbuffers::Offset<linnet::schema::Tokenizer> tokenizer = 0,
     ::flatbuffers::Offset<linnet::schema::Generation> generation = 0,
     const std::vector<::flatbuffers::Offset<linnet::schema::QualityFigure>> *quality = nullptr,
-    const std::vector<::flatbuffers::Offset<linnet::schema::PackedSection>> *packed = nullptr) {
+    const std::vector<::flatbuffers::Offset<linnet::schema::PackedSection>> *packed = nullptr,
+    ::flatbuffers::Offset<linnet::schema::Classifier> classifier = 0) {
   auto symbols__ = symbols ? _fbb.CreateVector<::flatbuffers::Offset<linnet::schema::Symbol>>(*symbols) : 0;
   auto tensors__ = tensors ? _fbb.CreateVector<::flatbuffers::Offset<linnet::schema::Tensor>>(*tensors) : 0;
   auto entry_points__ = entry_points ? _fbb.CreateVector<::flatbuffers::Offset<linnet::schema::EntryPoint>>(*entry_points) : 0;
@@ -5576,7 +5776,8 @@ inline ::flatbuffers::Offset<Model> CreateModelDirect(
       tokenizer,
       generation,
       quality__,
-      packed__);
+      packed__,
+      classifier);
 }
 
 ::flatbuffers::Offset<Model> CreateModel(::flatbuffers::FlatBufferBuilder &_fbb, const ModelT *_o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
@@ -6369,6 +6570,29 @@ inline ::flatbuffers::Offset<Lstm> CreateLstm(::flatbuffers::FlatBufferBuilder &
       _fbb);
 }
 
+inline ConcatenateT *Concatenate::UnPack(const ::flatbuffers::resolver_function_t *_resolver) const {
+  auto _o = std::unique_ptr<ConcatenateT>(new ConcatenateT());
+  UnPackTo(_o.get(), _resolver);
+  return _o.release();
+}
+
+inline void Concatenate::UnPackTo(ConcatenateT *_o, const ::flatbuffers::resolver_function_t *_resolver) const {
+  (void)_o;
+  (void)_resolver;
+}
+
+inline ::flatbuffers::Offset<Concatenate> Concatenate::Pack(::flatbuffers::FlatBufferBuilder &_fbb, const ConcatenateT* _o, const ::flatbuffers::rehasher_function_t *_rehasher) {
+  return CreateConcatenate(_fbb, _o, _rehasher);
+}
+
+inline ::flatbuffers::Offset<Concatenate> CreateConcatenate(::flatbuffers::FlatBufferBuilder &_fbb, const ConcatenateT *_o, const ::flatbuffers::rehasher_function_t *_rehasher) {
+  (void)_rehasher;
+  (void)_o;
+  struct _VectorArgs { ::flatbuffers::FlatBufferBuilder *__fbb; const ConcatenateT* __o; const ::flatbuffers::rehasher_function_t *__rehasher; } _va = { &_fbb, _o, _rehasher}; (void)_va;
+  return linnet::schema::CreateConcatenate(
+      _fbb);
+}
+
 inline OperatorT *Operator::UnPack(const ::flatbuffers::resolver_function_t *_resolver) const {
   auto _o = std::unique_ptr<OperatorT>(new OperatorT());
   UnPackTo(_o.get(), _resolver);
@@ -7039,12 +7263,42 @@ inline ::flatbuffers::Offset<PackedSection> CreatePackedSection(::flatbuffers::F
       _matrices);
 }
 
+inline ClassifierT *Classifier::UnPack(const ::flatbuffers::resolver_function_t *_resolver) const {
+  auto _o = std::unique_ptr<ClassifierT>(new ClassifierT());
+  UnPackTo(_o.get(), _resolver);
+  return _o.release();
+}
+
+inline void Classifier::UnPackTo(ClassifierT *_o, const ::flatbuffers::resolver_function_t *_resolver) const {
+  (void)_o;
+  (void)_resolver;
+  { auto _e = labels(); if (_e) { _o->labels.resize(_e->size()); for (::flatbuffers::uoffset_t _i = 0; _i < _e->size(); _i++) { _o->labels[_i] = _e->Get(_i)->str(); } } else { _o->labels.resize(0); } }
+  { auto _e = function(); _o->function = _e; }
+}
+
+inline ::flatbuffers::Offset<Classifier> Classifier::Pack(::flatbuffers::FlatBufferBuilder &_fbb, const ClassifierT* _o, const ::flatbuffers::rehasher_function_t *_rehasher) {
+  return CreateClassifier(_fbb, _o, _rehasher);
+}
+
+inline ::flatbuffers::Offset<Classifier> CreateClassifier(::flatbuffers::FlatBufferBuilder &_fbb, const ClassifierT *_o, const ::flatbuffers::rehasher_function_t *_rehasher) {
+  (void)_rehasher;
+  (void)_o;
+  struct _VectorArgs { ::flatbuffers::FlatBufferBuilder *__fbb; const ClassifierT* __o; const ::flatbuffers::rehasher_function_t *__rehasher; } _va = { &_fbb, _o, _rehasher}; (void)_va;
+  auto _labels = _fbb.CreateVectorOfStrings(_o->labels);
+  auto _function = _o->function;
+  return linnet::schema::CreateClassifier(
+      _fbb,
+      _labels,
+      _function);
+}
+
 inline ModelT::ModelT(const ModelT &o)
       : version_major(o.version_major),
         version_minor(o.version_minor),
         metadata((o.metadata) ? new linnet::schema::MetadataT(*o.metadata) : nullptr),
         tokenizer((o.tokenizer) ? new linnet::schema::TokenizerT(*o.tokenizer) : nullptr),
-        generation((o.generation) ? new linnet::schema::GenerationT(*o.generation) : nullptr) {
+        generation((o.generation) ? new linnet::schema::GenerationT(*o.generation) : nullptr),
+        classifier((o.classifier) ? new linnet::schema::ClassifierT(*o.classifier) : nullptr) {
   symbols.reserve(o.symbols.size());
   for (const auto &symbols_ : o.symbols) { symbols.emplace_back((symbols_) ? new linnet::schema::SymbolT(*symbols_) : nullptr); }
   tensors.reserve(o.tensors.size());
@@ -7068,6 +7322,7 @@ inline ModelT &ModelT::operator=(ModelT o) FLATBUFFERS_NOEXCEPT {
   std::swap(generation, o.generation);
   std::swap(quality, o.quality);
   std::swap(packed, o.packed);
+  std::swap(classifier, o.classifier);
   return *this;
 }
 
@@ -7090,6 +7345,7 @@ inline void Model::UnPackTo(ModelT *_o, const ::flatbuffers::resolver_function_t
   { auto _e = generation(); if (_e) { if(_o->generation) { _e->UnPackTo(_o->generation.get(), _resolver); } else { _o->generation = std::unique_ptr<linnet::schema::GenerationT>(_e->UnPack(_resolver)); } } else if (_o->generation) { _o->generation.reset(); } }
   { auto _e = quality(); if (_e) { _o->quality.resize(_e->size()); for (::flatbuffers::uoffset_t _i = 0; _i < _e->size(); _i++) { if(_o->quality[_i]) { _e->Get(_i)->UnPackTo(_o->quality[_i].get(), _resolver); } else { _o->quality[_i] = std::unique_ptr<linnet::schema::QualityFigureT>(_e->Get(_i)->UnPack(_resolver)); }; } } else { _o->quality.resize(0); } }
   { auto _e = packed(); if (_e) { _o->packed.resize(_e->size()); for (::flatbuffers::uoffset_t _i = 0; _i < _e->size(); _i++) { if(_o->packed[_i]) { _e->Get(_i)->UnPackTo(_o->packed[_i].get(), _resolver); } else { _o->packed[_i] = std::unique_ptr<linnet::schema::PackedSectionT>(_e->Get(_i)->UnPack(_resolver)); }; } } else { _o->packed.resize(0); } }
+  { auto _e = classifier(); if (_e) { if(_o->classifier) { _e->UnPackTo(_o->classifier.get(), _resolver); } else { _o->classifier = std::unique_ptr<linnet::schema::ClassifierT>(_e->UnPack(_resolver)); } } else if (_o->classifier) { _o->classifier.reset(); } }
 }
 
 inline ::flatbuffers::Offset<Model> Model::Pack(::flatbuffers::FlatBufferBuilder &_fbb, const ModelT* _o, const ::flatbuffers::rehasher_function_t *_rehasher) {
@@ -7110,6 +7366,7 @@ inline ::flatbuffers::Offset<Model> CreateModel(::flatbuffers::FlatBufferBuilder
   auto _generation = _o->generation ? CreateGeneration(_fbb, _o->generation.get(), _rehasher) : 0;
   auto _quality = _o->quality.size() ? _fbb.CreateVector<::flatbuffers::Offset<linnet::schema::QualityFigure>> (_o->quality.size(), [](size_t i, _VectorArgs *__va) { return CreateQualityFigure(*__va->__fbb, __va->__o->quality[i].get(), __va->__rehasher); }, &_va ) : 0;
   auto _packed = _o->packed.size() ? _fbb.CreateVector<::flatbuffers::Offset<linnet::schema::PackedSection>> (_o->packed.size(), [](size_t i, _VectorArgs *__va) { return CreatePackedSection(*__va->__fbb, __va->__o->packed[i].get(), __va->__rehasher); }, &_va ) : 0;
+  auto _classifier = _o->classifier ? CreateClassifier(_fbb, _o->classifier.get(), _rehasher) : 0;
   return linnet::schema::CreateModel(
       _fbb,
       _version_major,
@@ -7121,7 +7378,8 @@ inline ::flatbuffers::Offset<Model> CreateModel(::flatbuffers::FlatBufferBuilder
       _tokenizer,
       _generation,
       _quality,
-      _packed);
+      _packed,
+      _classifier);
 }
 
 inline bool VerifyAttributes(::flatbuffers::Verifier &verifier, const void *obj, Attributes type) {
@@ -7223,6 +7481,10 @@ inline bool VerifyAttributes(::flatbuffers::Verifier &verifier, const void *obj,
     }
     case Attributes::Lstm: {
       auto ptr = reinterpret_cast<const linnet::schema::Lstm *>(obj);
+      return verifier.VerifyTable(ptr);
+    }
+    case Attributes::Concatenate: {
+      auto ptr = reinterpret_cast<const linnet::schema::Concatenate *>(obj);
       return verifier.VerifyTable(ptr);
     }
     default: return true;
@@ -7340,6 +7602,10 @@ inline void *AttributesUnion::UnPack(const void *obj, Attributes type, const ::f
       auto ptr = reinterpret_cast<const linnet::schema::Lstm *>(obj);
       return ptr->UnPack(resolver);
     }
+    case Attributes::Concatenate: {
+      auto ptr = reinterpret_cast<const linnet::schema::Concatenate *>(obj);
+      return ptr->UnPack(resolver);
+    }
     default: return nullptr;
   }
 }
@@ -7443,6 +7709,10 @@ inline ::flatbuffers::Offset<void> AttributesUnion::Pack(::flatbuffers::FlatBuff
       auto ptr = reinterpret_cast<const linnet::schema::LstmT *>(value);
       return CreateLstm(_fbb, ptr, _rehasher).Union();
     }
+    case Attributes::Concatenate: {
+      auto ptr = reinterpret_cast<const linnet::schema::ConcatenateT *>(value);
+      return CreateConcatenate(_fbb, ptr, _rehasher).Union();
+    }
     default: return 0;
   }
 }
@@ -7543,6 +7813,10 @@ inline AttributesUnion::AttributesUnion(const AttributesUnion &u) : type(u.type)
     }
     case Attributes::Lstm: {
       value = new linnet::schema::LstmT(*reinterpret_cast<linnet::schema::LstmT *>(u.value));
+      break;
+    }
+    case Attributes::Concatenate: {
+      value = new linnet::schema::ConcatenateT(*reinterpret_cast<linnet::schema::ConcatenateT *>(u.value));
       break;
     }
     default:
@@ -7669,6 +7943,11 @@ inline void AttributesUnion::Reset() {
     }
     case Attributes::Lstm: {
       auto ptr = reinterpret_cast<linnet::schema::LstmT *>(value);
+      delete ptr;
+      break;
+    }
+    case Attributes::Concatenate: {
+      auto ptr = reinterpret_cast<linnet::schema::ConcatenateT *>(value);
       delete ptr;
       break;
     }
