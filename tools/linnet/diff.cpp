@@ -237,15 +237,11 @@ Command add_diff(CLI::App& app) {
   command->add_flag("--json", options->json, "Print the result as JSON");
   command->footer(
       "Runs the reference's tokens one by one, in chunks, and all at once; all three must agree\n"
-      "with it and, with f32 weights, with each other; a decoder that follows an encoder, too. An
-"
-      "encoder runs each text, and each batch, all at once only; what it puts out is compared with
-"
-      "the tensors of that name, such as logits, last_hidden_state or batch_sentence_embedding.
-"
-      "Exits with 0 only if they agree.
-
-"
+      "with it and, with f32 weights, with each other; a decoder that follows an encoder, too. An\n"
+      "encoder runs each text, and each batch, all at once only; what it puts out is compared "
+      "with\n"
+      "the tensors of that name, such as logits, last_hidden_state or batch_sentence_embedding.\n"
+      "Exits with 0 only if they agree.\n\n"
       "Example: linnet diff model.linnet expected.safetensors --tolerance 1e-3");
   return {command, [options] { return diff(*options); }};
 }

@@ -66,7 +66,8 @@ void add_text(const Model& model, const std::string& text, TokenizedTexts* out) 
   out->tokens.push_back(std::move(ids));
 }
 
-void add_pair(const Model& model, const std::string& text, std::string_view pair, TokenizedTexts* out) {
+void add_pair(const Model& model, const std::string& text, std::string_view pair,
+              TokenizedTexts* out) {
   const size_t most = most_tokens(model.describe());
   std::vector<int32_t> ids, types;
   require(model.tokenize_pair(text, &pair, /*special_tokens=*/true, &ids, &types));

@@ -285,13 +285,13 @@ LINNET_API linnet_status linnet_tokenize(const linnet_model* model, const char* 
  * `types` is not NULL, as many types. */
 LINNET_API linnet_status linnet_tokenize_pair(const linnet_model* model, const char* first,
                                               size_t first_size, const char* second,
-                                              size_t second_size, bool special_tokens,
-                                              int32_t* ids, int32_t* types, size_t capacity,
-                                              size_t* count, linnet_message* why);
+                                              size_t second_size, bool special_tokens, int32_t* ids,
+                                              int32_t* types, size_t capacity, size_t* count,
+                                              linnet_message* why);
 
 /* The text of ids that begin one, or their bytes where a model's tokens are bytes; not always whole
- * characters. Writes at most `capacity` bytes and always sets *size. `special_tokens`: print special
- * tokens too. */
+ * characters. Writes at most `capacity` bytes and always sets *size. `special_tokens`: print
+ * special tokens too. */
 LINNET_API linnet_status linnet_detokenize(const linnet_model* model, const int32_t* ids,
                                            size_t count, bool special_tokens, char* text,
                                            size_t capacity, size_t* size, linnet_message* why);
