@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <exception>
 #include <memory>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -47,6 +48,11 @@ class Bench {
     model_ = open_model(options.model);
     figures_.load_seconds = since_open.seconds();
     const linnet_model_info info = model_.describe();
+    if (info.has_encoder && info.has_decoder) {
+      throw std::runtime_error(options.model +
+                               " is an encoder-decoder, which bench has no measure " +
+                               "for: time 'linnet translate'");
+    }
     is_encoder_ = !info.has_decoder;
     if (is_encoder_) make_chunk_hold(options.longest_prompt());
     logits_.resize(info.vocabulary);
