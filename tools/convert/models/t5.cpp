@@ -68,14 +68,17 @@ Weight by_distance(Weight bias, int32_t max_distance, bool both_directions) {
 }
 
 /// feed_forward_proj is an activation, or "gated-" and one; "gated-gelu" means the approximation by
-/// tanh, as it was when there was no other.
+/// tanh, as it was when there was no other. What transformers makes of it is stored beside it, and
+/// what is stored there counts.
 void read_projection(const Config& config, const char* fallback, Options& options) {
   constexpr const char* kKey = "feed_forward_proj";
   const std::string projection = config.text(kKey, fallback);
-  options.gated = projection.starts_with("gated-");
-  const std::string name = options.gated ? projection.substr(6) : projection;
+  const bool gated = projection.starts_with("gated-");
+  options.gated = config.flag("is_gated_act", gated);
+  const std::string name = gated ? projection.substr(6) : projection;
   const Config named({{kKey, projection == "gated-gelu" ? "gelu_new" : name}}, config.where());
-  options.activation = read_activation(named, kKey, "");
+  options.activation = config.has("dense_act_fn") ? read_activation(config, "dense_act_fn", "")
+                                                  : read_activation(named, kKey, "");
 }
 
 void read_distances(const Config& config, Options& options) {
@@ -137,10 +140,7 @@ class T5 {
   Value encode() {
     const auto scope = g_.scope("encoder");
     g_.begin(EntryKind::encode);
-    const std::string shared = "shared.weight";
-    const bool is_stored = weights_.contains(shared);
-    table_ = read_embedding(g_, weights_, is_stored ? shared : "encoder.embed_tokens.weight",
-                            options_.vocabulary, options_.width);
+    table_ = read_embedding(g_, weights_, table_name(), options_.vocabulary, options_.width);
     ResidualStream stream(g_, {NormPlacement::pre},
                           g_.embedding("embedding", g_.input_tokens(), table_.value));
     ScoredHeads heads = options_.heads;
@@ -153,6 +153,14 @@ class T5 {
     const Value encoded = stream.end(read_norm("encoder.final_layer_norm"), /*last_rows=*/false);
     g_.output("last_hidden_state", encoded);
     return encoded;
+  }
+
+  /// The one table of both sides may be stored as one's own.
+  std::string table_name() const {
+    for (const char* name : {"encoder.embed_tokens.weight", "decoder.embed_tokens.weight"}) {
+      if (!weights_.contains("shared.weight") && weights_.contains(name)) return name;
+    }
+    return "shared.weight";
   }
 
   void store_sources(Value encoded) {
