@@ -705,40 +705,37 @@ enum class PoolKind : uint8_t {
   max = 3,
   mean_sqrt_length = 4,
   weighted_mean = 5,
-  concat = 6,
   MIN = first,
-  MAX = concat
+  MAX = weighted_mean
 };
 
-inline const PoolKind (&EnumValuesPoolKind())[7] {
+inline const PoolKind (&EnumValuesPoolKind())[6] {
   static const PoolKind values[] = {
     PoolKind::first,
     PoolKind::last,
     PoolKind::mean,
     PoolKind::max,
     PoolKind::mean_sqrt_length,
-    PoolKind::weighted_mean,
-    PoolKind::concat
+    PoolKind::weighted_mean
   };
   return values;
 }
 
 inline const char * const *EnumNamesPoolKind() {
-  static const char * const names[8] = {
+  static const char * const names[7] = {
     "first",
     "last",
     "mean",
     "max",
     "mean_sqrt_length",
     "weighted_mean",
-    "concat",
     nullptr
   };
   return names;
 }
 
 inline const char *EnumNamePoolKind(PoolKind e) {
-  if (::flatbuffers::IsOutRange(e, PoolKind::first, PoolKind::concat)) return "";
+  if (::flatbuffers::IsOutRange(e, PoolKind::first, PoolKind::weighted_mean)) return "";
   const size_t index = static_cast<size_t>(e);
   return EnumNamesPoolKind()[index];
 }

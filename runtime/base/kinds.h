@@ -42,7 +42,7 @@ enum class Squash : uint8_t { none, tanh };
 enum class ScanInput : uint8_t { step, unit_variance };
 enum class FeatureSide : uint8_t { query, key };
 enum class AttentionMask : uint8_t { causal, all, cross };
-enum class PoolKind : uint8_t { first, last, mean, max, mean_sqrt_length, weighted_mean, concat };
+enum class PoolKind : uint8_t { first, last, mean, max, mean_sqrt_length, weighted_mean };
 enum class LabelFunction : uint8_t { softmax, sigmoid, none };
 
 }  // namespace linnet

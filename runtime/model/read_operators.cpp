@@ -24,7 +24,7 @@ static_assert(static_cast<int>(schema::ScanInput::MAX) ==
 static_assert(static_cast<int>(schema::FeatureSide::MAX) == static_cast<int>(FeatureSide::key));
 static_assert(static_cast<int>(schema::AttentionMask::MAX) ==
               static_cast<int>(AttentionMask::cross));
-static_assert(static_cast<int>(schema::PoolKind::MAX) == static_cast<int>(PoolKind::concat));
+static_assert(static_cast<int>(schema::PoolKind::MAX) == static_cast<int>(PoolKind::weighted_mean));
 
 /// Reads one choice; false if the file holds a value that this runtime does not know.
 template <typename To, typename From>

@@ -7,8 +7,6 @@
 namespace linnet {
 namespace {
 
-constexpr PoolKind concat_parts[] = {PoolKind::last, PoolKind::max, PoolKind::mean};
-
 /// What a sum over `count` tokens is multiplied by.
 float share_of(PoolKind kind, float count) {
   if (kind == PoolKind::mean_sqrt_length) return 1.0f / std::sqrt(count);
@@ -21,15 +19,13 @@ Status Pool::check(const Site& site) {
   const Status status = site.expect_counts(1, 1);
   if (status.failed()) return status;
   const auto& attributes = site.attributes<PoolAttributes>();
-  const size_t parts = attributes.kind == PoolKind::concat ? std::size(concat_parts) : 1;
   const size_t columns = site.output(0).columns().number();
-  if (columns % parts != 0) return site.fail("needs an output of three equal parts");
   // The last chunk, which may be a whole one, must always count.
   if (attributes.recent != 0 && (attributes.chunk == 0 || attributes.recent < attributes.chunk)) {
     return site.fail("needs a chunk that its recent rows hold");
   }
-  const Status input = site.expect_activation(site.input(0), "input",
-                                              Dimension(Dimension::Kind::tokens), columns / parts);
+  const Status input =
+      site.expect_activation(site.input(0), "input", Dimension(Dimension::Kind::tokens), columns);
   if (input.failed()) return input;
   return site.expect_activation(&site.output(0), "output", Dimension(Dimension::Kind::texts),
                                 columns);
@@ -51,7 +47,8 @@ TextRows Pool::counted(TextRows text) const {
   return {text.first + skipped, text.count - skipped};
 }
 
-void Pool::pool(PoolKind kind, TextRows text, float* y) const {
+void Pool::pool(TextRows text, float* y) const {
+  const PoolKind kind = attributes_.kind;
   const size_t last = text.first + text.count - 1;
   std::memcpy(y, x_[kind == PoolKind::last ? last : text.first], width_ * sizeof(float));
   if (kind == PoolKind::first || kind == PoolKind::last) return;
@@ -69,18 +66,7 @@ void Pool::pool(PoolKind kind, TextRows text, float* y) const {
 }
 
 Status Pool::run(const Chunk& chunk) {
-  for (size_t i = 0; i < chunk.texts.size(); ++i) {
-    const TextRows text = counted(chunk.texts[i]);
-    if (attributes_.kind != PoolKind::concat) {
-      pool(attributes_.kind, text, y_[i]);
-      continue;
-    }
-    float* y = y_[i];
-    for (const PoolKind part : concat_parts) {
-      pool(part, text, y);
-      y += width_;
-    }
-  }
+  for (size_t i = 0; i < chunk.texts.size(); ++i) pool(counted(chunk.texts[i]), y_[i]);
   return Status::ok();
 }
 

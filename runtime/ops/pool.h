@@ -5,9 +5,7 @@
 
 namespace linnet {
 
-/// One row for each text of a batch: its first or last token's, their mean of some kind or maximum,
-/// or the last, the maximum and the mean side by side (concat pooling, Howard and Ruder 2018,
-/// arXiv:1801.06146).
+/// One row for each text of a batch: its first or last token's, their mean of some kind or maximum.
 class Pool final : public Operation {
  public:
   static Status check(const Site& site);
@@ -18,7 +16,7 @@ class Pool final : public Operation {
 
  private:
   TextRows counted(TextRows text) const;
-  void pool(PoolKind kind, TextRows text, float* y) const;
+  void pool(TextRows text, float* y) const;
 
   PoolAttributes attributes_;
   size_t width_ = 0;

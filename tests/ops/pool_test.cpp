@@ -70,7 +70,7 @@ TEST_CASE("each kind of pooling is what it says, for every text of a batch, and 
   const Value x = g.embedding("embedding", g.input_tokens(), g.weight("table", table()));
   std::vector<Value> pooled;
   for (const PoolKind kind : kKinds)
-    pooled.push_back(g.pool(schema::EnumNamePoolKind(kind), x, kind));
+    pooled.push_back(g.pool(schema::EnumNamePoolKind(kind), x, {kind}));
   g.output("pooled", g.concatenate("all", pooled));
   model.graph.vocabulary = kIds;
   const test::TempFolder folder;
@@ -114,7 +114,7 @@ TEST_CASE("columns of tokens stand side by side with columns of tokens alone") {
   GraphBuilder g(model.graph);
   g.begin(EntryKind::encode);
   const Value x = g.embedding("embedding", g.input_tokens(), g.weight("table", table()));
-  CHECK_THROWS(g.concatenate("mixed", {x, g.pool("mean", x, PoolKind::mean)}));
+  CHECK_THROWS(g.concatenate("mixed", {x, g.pool("mean", x, {PoolKind::mean})}));
 }
 
 }  // namespace

@@ -179,7 +179,7 @@ struct BatchFixture : EncoderFixture {
     x = g.position_embedding("positions", x, counting(kRows));
     x = g.elementwise("sum", x).add(kinds).end();
     g.output("rows", x);
-    g.output("means", g.pool("pool", x, schema::PoolKind::mean));
+    g.output("means", g.pool("pool", x, {schema::PoolKind::mean}));
     REQUIRE(open().ok());
     linnet_session_options options = linnet_session_options_defaults();
     options.chunk = 8;

@@ -140,14 +140,10 @@ Value GraphBuilder::last_rows(const std::string& name, Value x) {
   return add_operator(name, LastRows{}, {x.tensor}, {kLogitRows, width(x)});
 }
 
-Value GraphBuilder::pool(const std::string& name, Value x, schema::PoolKind kind) {
-  return add_operator(name, Pool{kind}, {x.tensor}, {kTexts, width(x)});
-}
-
-Value GraphBuilder::concat_pool(const std::string& name, Value x, uint32_t recent, uint32_t chunk) {
-  require(recent == 0 || chunk > 0, name, "a chunk that recent rows begin at");
-  return add_operator(name, Pool{schema::PoolKind::concat, recent, chunk}, {x.tensor},
-                      {kTexts, 3 * width(x)});
+Value GraphBuilder::pool(const std::string& name, Value x, const Pool& attributes) {
+  require(attributes.recent == 0 || attributes.chunk > 0, name,
+          "a chunk for recent rows to begin at");
+  return add_operator(name, attributes, {x.tensor}, {kTexts, width(x)});
 }
 
 Value GraphBuilder::lstm(const std::string& name, Value gates, const Weight& recurrent) {

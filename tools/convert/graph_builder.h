@@ -161,10 +161,7 @@ class GraphBuilder {
                const LinearOptions& options = {});
   Value last_rows(const std::string& name, Value x);
   /// One row per text of an encoder's batch.
-  Value pool(const std::string& name, Value x, schema::PoolKind kind);
-  /// [last, max, mean] of each text, of its last `recent` rows (0: all) from a multiple of `chunk`
-  /// on.
-  Value concat_pool(const std::string& name, Value x, uint32_t recent, uint32_t chunk);
+  Value pool(const std::string& name, Value x, const Pool& attributes);
   /// `gates` is the input's share of i, f, g and o side by side, biases included. Makes its own
   /// state in decode; in encode every text starts afresh.
   Value lstm(const std::string& name, Value gates, const Weight& recurrent);

@@ -45,7 +45,9 @@ std::vector<int32_t> read_beside(ReferenceFile& reference, const std::string& na
 ReferenceTexts read_texts(ReferenceFile& reference, const std::string& prefix,
                           const std::string& ids) {
   const std::vector<uint64_t> shape = reference.shape(ids);
-  ReferenceTexts texts = {.prefix = prefix, .ids = ids};
+  ReferenceTexts texts;
+  texts.prefix = prefix;
+  texts.ids = ids;
   if (shape.empty() || shape.size() > 2 || shape.back() == 0) {
     throw std::runtime_error(ids + " should be token ids, [tokens] or [texts, tokens]");
   }

@@ -21,7 +21,7 @@ Value predictions(const HeadContext& context, const BertHeads& heads, Value hidd
 
 /// activation(W x + b) of each text's first token.
 Value pooled(const HeadContext& context, const BertHeads& heads, Value hidden) {
-  const Value first = context.g.pool("first", hidden, schema::PoolKind::first);
+  const Value first = context.g.pool("first", hidden, {schema::PoolKind::first});
   const Affine dense = read_affine(context.weights, heads.pooler, heads.width, heads.width, true);
   return context.g.linear("pooler", first, dense.weight, dense.options(heads.pooler_activation));
 }

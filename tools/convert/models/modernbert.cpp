@@ -154,7 +154,7 @@ class ModernBert {
       case EncoderTask::masked_lm:
         return g_.output(predictions(hidden));
       case EncoderTask::sequence_classification:
-        return g_.output(labels(g_.pool("pooled", hidden, classifier_pooling())));
+        return g_.output(labels(g_.pool("pooled", hidden, {classifier_pooling()})));
       case EncoderTask::token_classification:
         return g_.output(labels(hidden));
     }

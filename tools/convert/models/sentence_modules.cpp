@@ -189,7 +189,7 @@ Value sentence_embedding(GraphBuilder& g, const SentenceModules& modules, Value 
   const auto scope = g.scope("sentence");
   std::vector<Value> pooled;
   for (const PoolKind kind : modules.pools) {
-    pooled.push_back(g.pool(schema::EnumNamePoolKind(kind), tokens, kind));
+    pooled.push_back(g.pool(schema::EnumNamePoolKind(kind), tokens, {kind}));
   }
   Value x = pooled.size() == 1 ? pooled.front() : g.concatenate("pooled", pooled);
   for (size_t i = 0; i < modules.rest.size(); ++i) {

@@ -138,14 +138,21 @@ Graph build_language_model(const Source& source) {
   return graph;
 }
 
-/// Which of a text's outputs are pooled: chunks of seq_len that begin more than max_len tokens
-/// before its end are left out. max_len null: none.
+/// Concat pooling: the last, the maximum and the mean of a text's outputs side by side. Chunks of
+/// seq_len that begin more than max_len tokens before its end are left out; max_len null: none.
 Value pooled(const Config& config, GraphBuilder& g, Value hidden) {
-  const int32_t chunk = config.size("seq_len", kChunk);
-  if (config.is_null("max_len")) return g.concat_pool("pool", hidden, 0, 0);
-  const int32_t recent = config.size("max_len", chunk * kChunksPooled);
-  if (recent < chunk) config.fail("max_len", "at least seq_len, or no chunk may be left to pool");
-  return g.concat_pool("pool", hidden, static_cast<uint32_t>(recent), static_cast<uint32_t>(chunk));
+  uint32_t recent = 0, chunk = 0;
+  if (!config.is_null("max_len")) {
+    chunk = static_cast<uint32_t>(config.size("seq_len", kChunk));
+    const auto chunks = static_cast<int32_t>(chunk * kChunksPooled);
+    recent = static_cast<uint32_t>(config.size("max_len", chunks));
+    if (recent < chunk) config.fail("max_len", "at least seq_len, or no chunk may be left to pool");
+  }
+  std::vector<Value> parts;
+  for (const auto kind : {schema::PoolKind::last, schema::PoolKind::max, schema::PoolKind::mean}) {
+    parts.push_back(g.pool(schema::EnumNamePoolKind(kind), hidden, {kind, recent, chunk}));
+  }
+  return g.concatenate("pool", parts);
 }
 
 /// y_range [low, high] squashes the outputs into a range.
