@@ -82,6 +82,23 @@ TEST_CASE("ULMFiT: f32 weights reproduce the classifier's logits and pooled feat
   }
 }
 
+TEST_CASE("ULMFiT: a classifier has its labels, or numbers where it has none") {
+  const auto label = [](const ConvertedClassifier& classifier, size_t index) {
+    return std::string(linnet_model_label(classifier.model().get(), index));
+  };
+  const ConvertedClassifier named(cases[1], "f32");
+  REQUIRE(named.model().describe().labels == 3);
+  CHECK(label(named, 0) == "bad");
+  CHECK(label(named, 2) == "good");
+  CHECK(named.model().describe().label_function == LINNET_LABEL_SOFTMAX);
+  const ConvertedClassifier unnamed(cases[0], "f32");
+  REQUIRE(unnamed.model().describe().labels == 4);
+  CHECK(label(unnamed, 3) == "LABEL_3");
+  // y_range makes numbers of the logits.
+  CHECK(ConvertedClassifier(cases[2], "f32").model().describe().label_function ==
+        LINNET_LABEL_NONE);
+}
+
 TEST_CASE("ULMFiT: quantised weights stay near the reference") {
   for (const std::string weights : {"f16", "int8"}) {
     CAPTURE(weights);

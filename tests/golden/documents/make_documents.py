@@ -23,7 +23,7 @@ AWD = {"arch": "AWD_LSTM", "vocab_sz": 23, "emb_sz": 8, "n_hid": 12, "n_layers":
 DOCUMENTS = {
     # Of 43 tokens in chunks of 7 the first two chunks begin more than 30 before the end.
     "ulmfit_recent": (False, {**AWD, "seq_len": 7, "max_len": 30, "lin_ftrs": [], "n_layers": 1,
-                              "bn_eps": 0.01}),
+                              "bn_eps": 0.01, "classes": ["bad", "fair", "good"]}),
     "ulmfit_deep": (True, {**AWD, "seq_len": 10, "max_len": None, "lin_ftrs": [9, 6],
                            "y_range": [-1.5, 4.0]}),
 }

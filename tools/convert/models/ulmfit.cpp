@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "tools/convert/models/encoder_task.h"
 #include "tools/convert/models/family.h"
 #include "tools/convert/models/pooling_classifier.h"
 #include "tools/convert/weights.h"
@@ -166,6 +167,25 @@ Value ranged(const Config& config, GraphBuilder& g, Value logits) {
       .end();
 }
 
+/// fastai keeps the names of its classes elsewhere: where a config has them, as `classes` or
+/// `id2label`, they are these. One output, or one with a range, is a number, not a label's score.
+Labels read_classes(const Config& config, int32_t count) {
+  Labels labels;
+  if (config.has("id2label")) {
+    labels = read_labels(config);
+  } else if (config.has("classes")) {
+    labels.names = config.texts("classes");
+  } else {
+    for (int32_t i = 0; i < count; ++i) labels.names.push_back("LABEL_" + std::to_string(i));
+  }
+  if (labels.names.size() != static_cast<size_t>(count)) {
+    config.fail(config.has("id2label") ? "id2label" : "classes",
+                "names of " + std::to_string(count) + " classes, which the tensors have");
+  }
+  if (count == 1 || config.has("y_range")) labels.function = schema::LabelFunction::none;
+  return labels;
+}
+
 Graph build_classifier(const Source& source) {
   const Config config = config_of(source);
   WeightReader weights(source.checkpoint);
@@ -178,6 +198,7 @@ Graph build_classifier(const Source& source) {
   const Value logits =
       pooling_classifier(source.checkpoint, weights, kClassifierHead, epsilon, g, features, config);
   lstm.check_size("n_class", g.width(logits));
+  graph.labels = read_classes(config, g.width(logits));
   g.output("logits", ranged(config, g, logits));
   g.output("pooled", features);
   weights.require_all_used(
