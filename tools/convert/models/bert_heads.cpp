@@ -57,7 +57,10 @@ void require_nothing_else(const WeightReader& weights, const BertHeads& heads, E
         std::array{heads.dense, heads.norm, heads.decoder, heads.decoder_bias, heads.pooler,
                    heads.classifier, heads.token_classifier},
         [&](const std::string& at) { return name == at || name.starts_with(at + "."); });
-    return (task == EncoderTask::hidden_states && is_head) ||
+    // Where the decoder has a bias of its own, the other is stored but not used.
+    const bool is_unused_bias =
+        name == heads.decoder_bias && weights.contains(heads.decoder + ".bias");
+    return (task == EncoderTask::hidden_states && is_head) || is_unused_bias ||
            name.starts_with("cls.seq_relationship.") ||
            std::ranges::any_of(kLeftOver, [&](const char* end) { return name.ends_with(end); });
   });

@@ -9,6 +9,12 @@ namespace {
 
 constexpr const char* kSoftmaxRing =
     "SoftmaxAttention: keys and values of the context; 4 C H (K + V) bytes";
+constexpr const char* kEncoderDecoderPostNorm =
+    "SoftmaxAttention in encoder and decoder, and from one to the other; norms after sublayers; "
+    "4 (C + S) H (K + V) bytes";
+constexpr const char* kEncoderDecoderPreNorm =
+    "SoftmaxAttention in encoder and decoder, and from one to the other; norms before sublayers; "
+    "4 (C + S) H (K + V) bytes";
 constexpr const char* kSoftmaxWindows =
     "SoftmaxAttention: keys and values of the context or a window; 4 C H (K + V) bytes";
 
@@ -200,43 +206,37 @@ constexpr Family kFamilies[] = {
      "SoftmaxAttention: relative positions and token types; an encoder, 0 bytes", "hf/xlnet_lm"},
     {"marian", "Hugging Face folders of model type marian",
      "Marian, Junczys-Dowmunt et al. 2018, arXiv:1804.00344", false,
-     recognizes<struct MarianFamily>, build<struct MarianFamily>,
-     "softmax in encoder and decoder, and from one to the other; norms after sublayers",
+     recognizes<struct MarianFamily>, build<struct MarianFamily>, kEncoderDecoderPostNorm,
      "hf/marian"},
     {"bart", "Hugging Face folders of model type bart", "BART, Lewis et al. 2020, arXiv:1910.13461",
-     false, recognizes<struct BartFamily>, build<struct BartFamily>,
-     "softmax in encoder and decoder, and from one to the other; norms after sublayers", "hf/bart"},
+     false, recognizes<struct BartFamily>, build<struct BartFamily>, kEncoderDecoderPostNorm,
+     "hf/bart"},
     {"mbart", "Hugging Face folders of model type mbart",
      "mBART, Liu et al. 2020, arXiv:2001.08210", false, recognizes<struct MBartFamily>,
-     build<struct MBartFamily>,
-     "softmax in encoder and decoder, and from one to the other; norms before sublayers",
-     "variants/seq2seq/mbart"},
+     build<struct MBartFamily>, kEncoderDecoderPreNorm, "variants/seq2seq/mbart"},
     {"pegasus", "Hugging Face folders of model type pegasus",
      "Pegasus, Zhang et al. 2020, arXiv:1912.08777", false, recognizes<struct PegasusFamily>,
-     build<struct PegasusFamily>,
-     "softmax in encoder and decoder, and from one to the other; norms before sublayers",
-     "variants/seq2seq/pegasus"},
+     build<struct PegasusFamily>, kEncoderDecoderPreNorm, "variants/seq2seq/pegasus"},
     {"m2m_100", "Hugging Face folders of model type m2m_100 (M2M-100, NLLB)",
      "M2M-100, Fan et al. 2020, arXiv:2010.11125", false, recognizes<struct M2M100Family>,
-     build<struct M2M100Family>,
-     "softmax in encoder and decoder, and from one to the other; norms before sublayers",
-     "variants/seq2seq/m2m_100"},
+     build<struct M2M100Family>, kEncoderDecoderPreNorm, "variants/seq2seq/m2m_100"},
     {"t5", "Hugging Face folders of model type t5, mt5 or umt5, also their encoders alone",
      "T5, Raffel et al. 2020, arXiv:1910.10683", false, recognizes<struct T5Family>,
      build<struct T5Family>,
      "softmax with a bias by distance in encoder and decoder, softmax from one to the other; norms "
-     "before sublayers",
+     "before sublayers; 4 (C + S) H (K + V) bytes",
      "hf/t5"},
     {"torch_transformer", "folders of model type torch_transformer (torch.nn.Transformer)",
      "Attention Is All You Need, Vaswani et al. 2017, arXiv:1706.03762", true,
      recognizes<struct TorchTransformerFamily>, build<struct TorchTransformerFamily>,
-     "softmax in encoder and decoder, and from one to the other; norms after or before sublayers",
+     "softmax in encoder and decoder, and from one to the other; norms after or before sublayers; "
+     "4 (C + S) H (K + V) bytes",
      "ref/torch_transformer_postln, ref/torch_transformer_preln"},
     {"resi_dual", "folders of model type resi_dual (microsoft/ResiDual)",
      "ResiDual, Xie et al. 2023, arXiv:2304.14802", true,
      recognizes<struct ResidualTransformerFamily>, build<struct ResidualTransformerFamily>,
      "softmax in encoder and decoder, and from one to the other; norms after sublayers, and of the "
-     "sum of them all",
+     "sum of them all; 4 (C + S) H (K + V) bytes",
      "ref/residual_transformer"},
     {"bert", "Hugging Face folders of model type bert",
      "BERT, Devlin et al. 2019, arXiv:1810.04805", false, recognizes<struct BertFamily>,
