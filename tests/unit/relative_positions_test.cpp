@@ -64,6 +64,11 @@ Tensor& named(Graph& graph, const std::string& name) {
   throw std::logic_error("no tensor " + name);
 }
 
+void reshape(Tensor& weight, const Shape& shape) {
+  weight.shape = shape;
+  weight.rows = filled(shape, 1).rows;
+}
+
 bool contains(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
 }
@@ -93,9 +98,9 @@ TEST_CASE("an attention whose positions or token types don't fit is refused") {
   const auto keep = [](Graph&) {};
   CHECK(refusal(EntryKind::decode, keep).empty());
   CHECK(refusal(EntryKind::encode, keep).empty());
-  const auto narrow_keys = [](Graph& graph) { named(graph, "keys").shape = {4, 3}; };
+  const auto narrow_keys = [](Graph& graph) { reshape(named(graph, "keys"), {4, 3}); };
   CHECK(contains(refusal(EntryKind::decode, narrow_keys), "position keys"));
-  const auto even_keys = [](Graph& graph) { named(graph, "keys").shape = {2, 6}; };
+  const auto even_keys = [](Graph& graph) { reshape(named(graph, "keys"), {2, 6}); };
   CHECK(contains(refusal(EntryKind::encode, even_keys), "without a middle"));
   const auto narrow_types = [](Graph& graph) {
     graph.encode.operators.back().inputs[9] = graph.encode.operators.back().inputs[0];
