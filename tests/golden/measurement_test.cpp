@@ -99,6 +99,7 @@ TEST_CASE("bench says how much faster the machine would allow") {
         doctest::Approx(decode.at("gigabytes_per_second").get<double>() /
                         report["read_gigabytes_per_second"].get<double>()));
   CHECK(decode.at("share_of_bare").get<double>() > 0);
+  CHECK(decode.at("fork_joins_per_token") == 0);  // of one thread
 }
 
 TEST_CASE("bench leaves the yardsticks out where they are not wanted") {

@@ -33,10 +33,15 @@ Seen operators_of(Session& session, std::span<const int32_t> tokens, float* logi
   return seen;
 }
 
+bool is_product(const std::string& kind) {
+  return kind == "Linear" || kind == "GroupedLinear" || kind == "MixtureOfExperts" ||
+         kind == "Quantize";
+}
+
 std::vector<std::string> products_among(const Seen& seen) {
   std::vector<std::string> products;
   for (size_t i = 0; i < seen.kinds.size(); ++i) {
-    if (seen.kinds[i] == "Linear" || seen.kinds[i] == "Quantize") products.push_back(seen.names[i]);
+    if (is_product(seen.kinds[i])) products.push_back(seen.names[i]);
   }
   return products;
 }
@@ -44,7 +49,9 @@ std::vector<std::string> products_among(const Seen& seen) {
 }  // namespace
 
 TEST_CASE("a bare model has the products of its model, and inputs for them, and nothing else") {
-  for (const char* folder : {"golden/hf/qwen3_5_text", "golden/ref/rwkv7_pth"}) {
+  // With mixtures of experts and with block-diagonal matrices, too.
+  for (const char* folder : {"golden/hf/qwen3_5_text", "golden/ref/rwkv7_pth",
+                             "golden/hf/qwen3_next", "golden/hf/recurrent_gemma"}) {
     for (const char* weights : {"f32", "int8"}) {
       CAPTURE(folder);
       CAPTURE(weights);
@@ -67,8 +74,7 @@ TEST_CASE("a bare model has the products of its model, and inputs for them, and 
       const Seen seen = operators_of(of_bare, tokens, logits.data());
       CHECK(products_among(seen) == products_among(all));
       for (const std::string& kind : seen.kinds) {
-        const bool expected =
-            kind == "Linear" || kind == "Quantize" || kind == "Embedding" || kind == "LastRows";
+        const bool expected = is_product(kind) || kind == "Embedding" || kind == "LastRows";
         CHECK_MESSAGE(expected, kind);
       }
       for (const float logit : logits) CHECK(std::isfinite(logit));

@@ -4,6 +4,7 @@
 
 #include <string>
 
+#include "tests/golden/golden_model.h"
 #include "tests/unit/temp_folder.h"
 #include "tests/unit/tiny_qwen3_5.h"
 #include "tools/convert/convert.h"
@@ -52,6 +53,28 @@ TEST_CASE("a matrix is read once per chunk, the head's for wanted rows alone") {
   CHECK(bytes(RunShape::decode(5)) == 4 * 5 * (layer_elements + head_elements));
 }
 
+TEST_CASE("a token meets the experts it chooses, a chunk as many as its tokens can choose") {
+  const test::GoldenModel golden("golden/hf/qwen3_next", "f32");
+  const ModelFile file(golden.path());
+  size_t mixtures = 0;
+  for (const MatrixProduct& product : matrix_products(file)) {
+    const auto& op = *main_entry(file).operators()->Get(static_cast<uint32_t>(product.index));
+    const auto* mixture = op.attributes_as_MixtureOfExperts();
+    if (mixture == nullptr) continue;
+    ++mixtures;
+    const uint64_t elements = weight_elements(file.tensor(op.inputs()->Get(1))) +
+                              weight_elements(file.tensor(op.inputs()->Get(2)));
+    const uint64_t experts = mixture->experts(), chosen = mixture->experts_per_token();
+    REQUIRE(experts > chosen);
+    CHECK(product.multiply_adds == elements / experts * chosen);
+    CHECK(product.bytes == 4 * elements / experts * chosen);
+    CHECK(bytes_read(product, RunShape::decode(3)) == 3.0 * static_cast<double>(product.bytes));
+    CHECK(bytes_read(product, RunShape::prefill(2000, 1000)) ==
+          2.0 * 4.0 * static_cast<double>(elements));
+  }
+  CHECK(mixtures > 0);
+}
+
 TEST_CASE("the scales of quantised matrices are read, too") {
   const ModelFile file = tiny_model("int8");
   double bytes = 0;
@@ -59,7 +82,7 @@ TEST_CASE("the scales of quantised matrices are read, too") {
   double rows = 0;
   for (const MatrixProduct& product : matrix_products(file)) {
     const auto& op = *main_entry(file).operators()->Get(static_cast<uint32_t>(product.index));
-    const schema::Tensor& matrix = linear_matrix(file, op);
+    const schema::Tensor& matrix = first_matrix(file, op);
     CHECK(op.attributes_type() == schema::Attributes::Linear);
     CHECK(product.multiply_adds == weight_elements(matrix));
     if (matrix.type() != schema::DataType::int8) continue;

@@ -53,6 +53,7 @@ struct BareTensor {
 
 struct BareOperator {
   std::string name;
+  const schema::Operator* model = nullptr;  ///< whose attributes it has; null: none but its kind
   schema::Attributes kind = schema::Attributes::NONE;
   std::vector<int32_t> inputs;
   int32_t output = -1;
@@ -65,9 +66,9 @@ class BareGraph {
     add({.name = "tokens", .type = DataType::int32, .shape = {tokens_symbol}});
     for (const auto* op : *main_entry(file).operators()) {
       if (op->attributes_type() == schema::Attributes::Quantize) add_quantize(*op);
-      if (op->attributes_type() == schema::Attributes::Linear) add_linear(*op);
+      if (multiplies(op->attributes_type())) add_product(*op);
     }
-    if (logits_ < 0) throw std::runtime_error("no Linear of the model makes logits");
+    if (logits_ < 0) throw std::runtime_error("no matrix product of the model makes logits");
   }
 
   std::vector<FileLine> bytes() {
@@ -142,7 +143,8 @@ class BareGraph {
                        bool wanted_only) {
     const int32_t symbol = wanted_only ? wanted_rows_symbol : tokens_symbol;
     const int32_t output = add({.name = name, .type = type, .shape = {symbol, width}});
-    operators_.push_back({name, kind, std::move(inputs), output});
+    operators_.push_back(
+        {.name = name, .kind = kind, .inputs = std::move(inputs), .output = output});
     return output;
   }
 
@@ -155,26 +157,39 @@ class BareGraph {
                                                    output.type(), width, wanted_only);
   }
 
-  void add_linear(const schema::Operator& from) {
+  /// The matrices of the model's operator times rows of their own.
+  void add_product(const schema::Operator& from) {
     const schema::Tensor& output = file_.tensor(from.outputs()->Get(0));
     const bool wanted_only = has_wanted_rows(file_, output);
-    const auto& shape = *linear_matrix(file_, from).shape();
     const auto quantized = copies_.find(from.inputs()->Get(0));
-    const int32_t x =
-        quantized != copies_.end() ? quantized->second : rows(shape.Get(1), wanted_only);
-    std::vector<int32_t> inputs = {x};
+    const int32_t width = file_.tensor(from.inputs()->Get(0)).shape()->Get(1);
+    std::vector<int32_t> inputs = {quantized != copies_.end() ? quantized->second
+                                                              : rows(width, wanted_only)};
     for (uint32_t i = 1; i < from.inputs()->size(); ++i) {
-      inputs.push_back(weight(from.inputs()->Get(i)));
+      const int32_t input = from.inputs()->Get(i);
+      const bool is_weight = input < 0 || file_.tensor(input).storage() == Storage::weight;
+      inputs.push_back(is_weight ? weight(input)
+                                 : rows(file_.tensor(input).shape()->Get(1), wanted_only));
     }
     const int32_t y = add_operator(from.name()->str(), from.attributes_type(), std::move(inputs),
-                                   DataType::f32, shape.Get(0), wanted_only);
+                                   DataType::f32, output.shape()->Get(1), wanted_only);
+    operators_.back().model = &from;
     if (wanted_only) logits_ = y;
   }
 
-  static Offset<void> attributes(FlatBufferBuilder& out, schema::Attributes kind) {
-    switch (kind) {
+  static Offset<void> attributes(FlatBufferBuilder& out, const BareOperator& op) {
+    switch (op.kind) {
       case schema::Attributes::Linear:
         return schema::CreateLinear(out).Union();
+      case schema::Attributes::GroupedLinear:
+        return schema::CreateGroupedLinear(out, op.model->attributes_as_GroupedLinear()->groups())
+            .Union();
+      case schema::Attributes::MixtureOfExperts: {
+        const auto& mixture = *op.model->attributes_as_MixtureOfExperts();
+        return schema::CreateMixtureOfExperts(out, mixture.experts(), mixture.experts_per_token(),
+                                              mixture.normalize(), mixture.activation())
+            .Union();
+      }
       case schema::Attributes::Quantize:
         return schema::CreateQuantize(out).Union();
       case schema::Attributes::LastRows:
@@ -200,8 +215,8 @@ class BareGraph {
     std::vector<Offset<schema::Operator>> operators;
     for (const BareOperator& op : operators_) {
       const std::vector<int32_t> outputs = {op.output};
-      operators.push_back(schema::CreateOperatorDirect(
-          out, op.name.c_str(), op.kind, attributes(out, op.kind), &op.inputs, &outputs));
+      operators.push_back(schema::CreateOperatorDirect(out, op.name.c_str(), op.kind,
+                                                       attributes(out, op), &op.inputs, &outputs));
     }
     const std::vector<int32_t> inputs = {token_tensor};
     const std::vector<int32_t> outputs = {logits_};

@@ -1,6 +1,8 @@
 #include "tools/linnet/bare_speed.h"
 
+#include <algorithm>
 #include <cstring>
+#include <iterator>
 #include <span>
 
 #include "tools/linnet/bare_model.h"
@@ -9,7 +11,8 @@
 namespace linnet::cli {
 namespace {
 
-/// Seconds within Linear and Quantize operators of a session, from one call of take to the next.
+/// Seconds within the matrix products, and the Quantize operators before them, of a session, from
+/// one call of take to the next.
 class ProductClock {
  public:
   explicit ProductClock(Session& session) { session.on_operator(add, this); }
@@ -22,7 +25,11 @@ class ProductClock {
 
  private:
   static void add(const linnet_operator_run* run, void* context) {
-    if (std::strcmp(run->kind, "Linear") != 0 && std::strcmp(run->kind, "Quantize") != 0) return;
+    constexpr const char* kinds[] = {"Linear", "GroupedLinear", "MixtureOfExperts", "Quantize"};
+    const bool counts = std::any_of(std::begin(kinds), std::end(kinds), [&](const char* kind) {
+      return std::strcmp(run->kind, kind) == 0;
+    });
+    if (!counts) return;
     static_cast<ProductClock*>(context)->nanoseconds_ += run->nanoseconds;
   }
 

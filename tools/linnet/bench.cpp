@@ -79,6 +79,7 @@ class Bench {
       figures_.decode = measure(options_.decode_tokens, options_.repeats, [&] {
         return decode_seconds(session_, options_.decode_tokens, logits_);
       });
+      figures_.decode_fork_joins = fork_joins_per_token(session_, logits_);
     }
     figures_.process = process_memory();
   }
@@ -194,10 +195,10 @@ Command add_bench(CLI::App& app) {
       "the file's own pages are shared with every process that maps it.\n\n"
       "Two yardsticks say how much faster the machine would allow. Memory: threads that only\n"
       "read a buffer far larger than the caches; decoding reads the weights once per token.\n"
-      "Bare matrix products: the model's Linear operators, with the quantisation of their\n"
-      "inputs, over random values of the same shapes and types, run through XNNPACK one after\n"
-      "another in the same chunks and threads with nothing between them; the share is of the\n"
-      "tokens per second that they alone would allow.\n\n"
+      "Bare matrix products: the model's Linear, GroupedLinear and MixtureOfExperts operators,\n"
+      "with the quantisation of their inputs, over random values of the same shapes and types,\n"
+      "run one after another in the same chunks and threads with nothing between them; the share\n"
+      "is of the tokens per second that they alone would allow.\n\n"
       "Example: linnet bench model.linnet -p 128,512 -n 64 -t 2 -r 3 --profile");
   return {command, [options] { return bench(*options); }};
 }

@@ -32,7 +32,8 @@ struct BenchFigures {
   std::string weights_name;  ///< the --weights that the file was converted with
   linnet_session_options session = {};
   std::vector<Speed> prefill;
-  Speed decode;  ///< of 0 tokens: the model is an encoder
+  Speed decode;                    ///< of 0 tokens: the model is an encoder
+  uint64_t decode_fork_joins = 0;  ///< of one token
   double load_seconds = 0;
   double first_token_seconds = 0;
   WeightFigures weights;

@@ -1,3 +1,4 @@
+#include <cinttypes>
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
@@ -39,7 +40,8 @@ void print_decode(const BenchFigures& figures) {
                 100 * figures.decode_bytes_per_second() / limit, limit * 1e-9);
     print_bare(figures.decode, figures.yardsticks->bare.decode);
   }
-  std::printf("\n");
+  std::printf("\n           wakes the other threads %" PRIu64 " times per token\n",
+              figures.decode_fork_joins);
 }
 
 void print_memory(const BenchFigures& figures) {
@@ -104,6 +106,7 @@ Json decode_json(const BenchFigures& figures) {
   if (figures.decode.tokens == 0) return Json::array();
   Json entry = speed_json(figures.decode);
   entry["gigabytes_per_second"] = figures.decode_bytes_per_second() * 1e-9;
+  entry["fork_joins_per_token"] = figures.decode_fork_joins;
   if (figures.yardsticks) {
     entry["share_of_read_bandwidth"] =
         figures.decode_bytes_per_second() / figures.yardsticks->read_bytes_per_second;

@@ -1,5 +1,6 @@
 #include "tools/linnet/matrix_products.h"
 
+#include <algorithm>
 #include <stdexcept>
 
 namespace linnet::cli {
@@ -20,13 +21,25 @@ bool has_wanted_rows(const ModelFile& file, const schema::Tensor& tensor) {
   return symbol < symbols.size() && symbols.Get(symbol)->name()->string_view() == "L";
 }
 
-const schema::Tensor& linear_matrix(const ModelFile& file, const schema::Operator& linear) {
-  constexpr uint32_t matrix = 1;
-  if (linear.inputs()->size() > matrix) {
-    const schema::Tensor& tensor = file.tensor(linear.inputs()->Get(matrix));
+namespace {
+
+const schema::Tensor& matrix_at(const ModelFile& file, const schema::Operator& op, uint32_t input) {
+  if (op.inputs()->size() > input) {
+    const schema::Tensor& tensor = file.tensor(op.inputs()->Get(input));
     if (tensor.storage() == schema::Storage::weight && tensor.shape()->size() == 2) return tensor;
   }
-  throw std::runtime_error(linear.name()->str() + ": has no matrix");
+  throw std::runtime_error(op.name()->str() + ": has no matrix");
+}
+
+}  // namespace
+
+const schema::Tensor& first_matrix(const ModelFile& file, const schema::Operator& op) {
+  return matrix_at(file, op, 1);
+}
+
+bool multiplies(schema::Attributes kind) {
+  return kind == schema::Attributes::Linear || kind == schema::Attributes::GroupedLinear ||
+         kind == schema::Attributes::MixtureOfExperts;
 }
 
 std::vector<MatrixProduct> matrix_products(const ModelFile& file) {
@@ -34,10 +47,23 @@ std::vector<MatrixProduct> matrix_products(const ModelFile& file) {
   std::vector<MatrixProduct> products;
   for (uint32_t i = 0; i < operators.size(); ++i) {
     const schema::Operator& op = *operators.Get(i);
-    if (op.attributes_type() != schema::Attributes::Linear) continue;
-    const schema::Tensor& matrix = linear_matrix(file, op);
-    products.push_back({i, weight_elements(matrix), bytes_with_scales(file, matrix),
-                        has_wanted_rows(file, file.tensor(op.outputs()->Get(0)))});
+    if (!multiplies(op.attributes_type())) continue;
+    const schema::Tensor& matrix = first_matrix(file, op);
+    MatrixProduct product = {
+        .index = i,
+        .multiply_adds = weight_elements(matrix),
+        .bytes = bytes_with_scales(file, matrix),
+        .wanted_rows_only = has_wanted_rows(file, file.tensor(op.outputs()->Get(0)))};
+    if (const auto* mixture = op.attributes_as_MixtureOfExperts()) {
+      const uint64_t chosen = mixture->experts_per_token();
+      const uint64_t experts = std::max<uint64_t>(mixture->experts(), 1);
+      const schema::Tensor& down = matrix_at(file, op, 2);
+      product.multiply_adds = (product.multiply_adds + weight_elements(down)) / experts * chosen;
+      product.bytes = (product.bytes + bytes_with_scales(file, down)) / experts * chosen;
+      product.most_times =
+          static_cast<double>(experts) / std::max(1.0, static_cast<double>(chosen));
+    }
+    products.push_back(product);
   }
   return products;
 }
@@ -55,7 +81,9 @@ double operations(const std::vector<MatrixProduct>& products, const RunShape& ru
 
 double bytes_read(const MatrixProduct& product, const RunShape& run) {
   const size_t times = product.wanted_rows_only ? run.wanted_rows : run.chunks;
-  return static_cast<double>(product.bytes) * static_cast<double>(times);
+  const double tokens = static_cast<double>(run.tokens) / static_cast<double>(run.chunks);
+  return static_cast<double>(product.bytes) * std::min(product.most_times, std::max(tokens, 1.0)) *
+         static_cast<double>(times);
 }
 
 }  // namespace linnet::cli

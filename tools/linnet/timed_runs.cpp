@@ -1,5 +1,7 @@
 #include "tools/linnet/timed_runs.h"
 
+#include <linnet/measure.h>
+
 #include <algorithm>
 
 #include "tools/linnet/logits.h"
@@ -50,6 +52,14 @@ double decode_seconds(Session& session, size_t count, std::vector<float>& logits
     token = static_cast<int32_t>(argmax(logits));
   }
   return watch.seconds();
+}
+
+uint64_t fork_joins_per_token(Session& session, std::vector<float>& logits) {
+  session.reset();
+  constexpr int32_t token = 0;
+  const uint64_t before = linnet_fork_joins();
+  require(session.run({&token, 1}, logits.data()));
+  return linnet_fork_joins() - before;
 }
 
 }  // namespace linnet::cli

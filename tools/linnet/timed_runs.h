@@ -47,6 +47,9 @@ double prefill_seconds(Session& session, const std::vector<int32_t>& tokens, flo
 /// Seconds that an encoder takes for one text.
 double encode_seconds(Session& session, const std::vector<int32_t>& tokens);
 
+/// How often a token that runs alone wakes the session's other threads and waits for them.
+uint64_t fork_joins_per_token(Session& session, std::vector<float>& logits);
+
 /// Seconds for `count` tokens one by one from empty state; every token is the argmax of the logits
 /// before it, as in a greedy generation.
 double decode_seconds(Session& session, size_t count, std::vector<float>& logits);
