@@ -2,6 +2,7 @@
 
 #include "runtime/api/arguments.h"
 #include "runtime/api/handles.h"
+#include "runtime/kernels/int8_matrix.h"
 #include "runtime/kernels/processor.h"
 #include "runtime/model/packed_matrix.h"
 
@@ -12,7 +13,8 @@ constexpr size_t packed_alignment = 64;
 
 Status check_sizes(const linnet_matrix& matrix) {
   const bool is_int4 = matrix.type == LINNET_MATRIX_INT4;
-  if (!is_int4 && matrix.type != LINNET_MATRIX_INT8 && matrix.type != LINNET_MATRIX_F32) {
+  const bool has_scales = is_int4 || matrix.type == LINNET_MATRIX_INT8;
+  if (!has_scales && matrix.type != LINNET_MATRIX_F32 && matrix.type != LINNET_MATRIX_F16) {
     return Status::error(LINNET_INVALID_ARGUMENT, "type %d is not one that is packed",
                          static_cast<int>(matrix.type));
   }
@@ -21,14 +23,20 @@ Status check_sizes(const linnet_matrix& matrix) {
     return Status::error(LINNET_INVALID_ARGUMENT, "a matrix cannot have the sizes [%zu, %zu]",
                          matrix.outputs, matrix.inputs);
   }
-  if (is_int4 ? matrix.inputs % 2 != 0 : matrix.block != 0) {
-    return Status::error(LINNET_INVALID_ARGUMENT,
-                         "only int4 rows have blocks, and they have an even number of values");
+  if (is_int4 && matrix.inputs % 2 != 0) {
+    return Status::error(LINNET_INVALID_ARGUMENT, "int4 rows have an even number of values");
   }
-  if (matrix.block != 0 && (matrix.block % 32 != 0 || matrix.inputs % matrix.block != 0)) {
+  if (matrix.block == 0) return Status::ok();
+  if (!has_scales)
+    return Status::error(LINNET_INVALID_ARGUMENT, "only int8 and int4 rows have blocks");
+  if (is_int4 && (matrix.block % 32 != 0 || matrix.inputs % matrix.block != 0)) {
     return Status::error(LINNET_INVALID_ARGUMENT,
-                         "blocks are 32, 64, ... values and divide a row; found %zu of %zu",
+                         "int4 blocks are 32, 64, ... values and divide a row; found %zu of %zu",
                          matrix.block, matrix.inputs);
+  }
+  if (!is_int4 && matrix.block % kernels::int8_run != 0) {
+    return Status::error(LINNET_INVALID_ARGUMENT, "int8 blocks are 256, 512, ... values; found %zu",
+                         matrix.block);
   }
   return Status::ok();
 }
@@ -60,7 +68,8 @@ Status pack(const linnet_matrix& matrix, void* packed, size_t bytes) {
                          "packing takes %zu bytes on a %zu-byte boundary; found %zu at %p", wanted,
                          packed_alignment, bytes, packed);
   }
-  if (matrix.values == nullptr || (matrix.type != LINNET_MATRIX_F32 && matrix.scales == nullptr))
+  const bool has_scales = matrix.type == LINNET_MATRIX_INT8 || matrix.type == LINNET_MATRIX_INT4;
+  if (matrix.values == nullptr || (has_scales && matrix.scales == nullptr))
     return missing_argument();
   return pack_matrix(weights_of(matrix), packed, bytes);
 }

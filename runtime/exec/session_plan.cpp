@@ -33,8 +33,7 @@ size_t aligned(size_t bytes) {
 size_t activation_bytes(const Tensor& tensor, const Extents& largest) {
   const size_t rows = tensor.rank == 1 ? tensor.shape[0].in(largest) : tensor.rows().in(largest);
   const size_t columns = tensor.rank == 1 ? 1 : tensor.columns().number();
-  const size_t pieces = DynamicInt8::pieces(tensor.type);
-  if (pieces > 0) return DynamicInt8::bytes(rows * pieces, columns);
+  if (QuantizedRows::has_type(tensor.type)) return QuantizedRows::bytes(tensor.type, rows, columns);
   return rows * columns * sizeof(float) + tensor_padding;
 }
 

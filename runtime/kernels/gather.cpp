@@ -44,25 +44,32 @@ void gather_bf16(const uint16_t* table, size_t width, const int32_t* ids, size_t
   }
 }
 
-void gather_int8(const int8_t* table, const float* scales, size_t width, const int32_t* ids,
-                 size_t rows, MutableRows y) {
+HWY_INLINE void scaled_row(const int8_t* x, float factor, size_t n, float* y) {
   const hn::ScalableTag<float> d;
   const hn::Rebind<int32_t, decltype(d)> wide;
   const hn::Rebind<int8_t, decltype(d)> narrow;
   const size_t lanes = hn::Lanes(d);
+  const auto scale = hn::Set(d, factor);
+  size_t i = 0;
+  for (; i + lanes <= n; i += lanes) {
+    const auto values = hn::ConvertTo(d, hn::PromoteTo(wide, hn::LoadU(narrow, x + i)));
+    hn::StoreU(hn::Mul(values, scale), d, y + i);
+  }
+  if (i < n) {
+    const auto values = hn::ConvertTo(d, hn::PromoteTo(wide, hn::LoadN(narrow, x + i, n - i)));
+    hn::StoreN(hn::Mul(values, scale), d, y + i, n - i);
+  }
+}
+
+void gather_int8(const int8_t* table, const float* scales, size_t block, size_t width,
+                 const int32_t* ids, size_t rows, MutableRows y) {
+  const size_t blocks = (width + block - 1) / block;
   for (size_t r = 0; r < rows; ++r) {
     const size_t id = static_cast<size_t>(ids[r]);
-    const int8_t* x = table + id * width;
-    const auto scale = hn::Set(d, scales[id]);
-    size_t i = 0;
-    for (; i + lanes <= width; i += lanes) {
-      const auto values = hn::ConvertTo(d, hn::PromoteTo(wide, hn::LoadU(narrow, x + i)));
-      hn::StoreU(hn::Mul(values, scale), d, y[r] + i);
-    }
-    if (i < width) {
-      const size_t rest = width - i;
-      const auto values = hn::ConvertTo(d, hn::PromoteTo(wide, hn::LoadN(narrow, x + i, rest)));
-      hn::StoreN(hn::Mul(values, scale), d, y[r] + i, rest);
+    for (size_t b = 0; b < blocks; ++b) {
+      const size_t first = b * block;
+      scaled_row(table + id * width + first, scales[id * blocks + b],
+                 std::min(block, width - first), y[r] + first);
     }
   }
 }
@@ -93,9 +100,9 @@ void gather_bf16(const uint16_t* table, size_t width, const int32_t* ids, size_t
   HWY_DYNAMIC_DISPATCH(gather_bf16)(table, width, ids, rows, y);
 }
 
-void gather_int8(const int8_t* table, const float* scales, size_t width, const int32_t* ids,
-                 size_t rows, MutableRows y) {
-  HWY_DYNAMIC_DISPATCH(gather_int8)(table, scales, width, ids, rows, y);
+void gather_int8(const int8_t* table, const float* scales, size_t block, size_t width,
+                 const int32_t* ids, size_t rows, MutableRows y) {
+  HWY_DYNAMIC_DISPATCH(gather_int8)(table, scales, block, width, ids, rows, y);
 }
 
 }  // namespace linnet::kernels

@@ -67,8 +67,8 @@ struct Tensor {
   Dimension shape[max_rank];
   const void* data = nullptr;  ///< weights only; null where the file holds a matrix packed only
   size_t data_bytes = 0;
-  const void* scales = nullptr;  ///< int8, int4: f32 [rows], or, with a block, bf16 [rows, blocks]
-  size_t block = 0;              ///< int4: values per scale along a row; 0: one scale per row
+  const void* scales = nullptr;  ///< int8, int4: [rows], or, with a block, [rows, blocks]
+  size_t block = 0;              ///< int8, int4: values per scale along a row; 0: one per row
   int32_t base = -1;             ///< the activation this one is columns of, or -1
   size_t column = 0;
 

@@ -5,6 +5,8 @@
 #include <cstring>
 
 #include "runtime/base/array.h"
+#include "runtime/kernels/half_panels.h"
+#include "runtime/kernels/int8_matrix.h"
 
 namespace linnet {
 namespace {
@@ -14,11 +16,6 @@ constexpr uint8_t nibble_zero = 8;
 xnn_status create_linear(const LinearWeights& weights, size_t input_stride, size_t output_stride,
                          xnn_weights_cache_provider* cache, xnn_operator_t* out) {
   switch (weights.type) {
-    case DataType::int8:
-      return xnn_create_fully_connected_nc_qd8_f32_qc8w(
-          weights.inputs, weights.outputs, input_stride, output_stride,
-          static_cast<const float*>(weights.scales), static_cast<const int8_t*>(weights.matrix),
-          weights.bias, -INFINITY, INFINITY, /*flags=*/0, /*code_cache=*/nullptr, cache, out);
     case DataType::int4:
       if (weights.block == 0) {
         return xnn_create_fully_connected_nc_qd8_f32_qc4w(
@@ -62,15 +59,15 @@ Status explain(xnn_status status, const LinearWeights& weights) {
 class UnitScales {
  public:
   bool make(const LinearWeights& weights) {
-    if (weights.type == DataType::f32) return true;
+    if (weights.type != DataType::int8 && weights.type != DataType::int4) return true;
     constexpr float one = 1.0f;
     constexpr uint16_t one_bf16 = 0x3f80;
     const size_t count = weights.scale_count();
     if (!bytes_.allocate(count * weights.scale_bytes())) return false;
     for (size_t i = 0; i < count; ++i) {
+      const bool is_f32 = weights.scale_bytes() == sizeof one;
       std::memcpy(bytes_.data() + i * weights.scale_bytes(),
-                  weights.block == 0 ? static_cast<const void*>(&one) : &one_bf16,
-                  weights.scale_bytes());
+                  is_f32 ? static_cast<const void*>(&one) : &one_bf16, weights.scale_bytes());
     }
     return true;
   }
@@ -158,7 +155,8 @@ Status hash_probe(DataType type, size_t block, size_t outputs, uint64_t* hash) {
 }  // namespace
 
 bool is_packed_type(DataType type) {
-  return type == DataType::f32 || type == DataType::int8 || type == DataType::int4;
+  return type == DataType::f32 || type == DataType::f16 || type == DataType::int8 ||
+         type == DataType::int4;
 }
 
 Status initialize_xnnpack() {
@@ -167,6 +165,16 @@ Status initialize_xnnpack() {
 }
 
 Status packed_matrix_bytes(const LinearWeights& weights, size_t* out) {
+  if (weights.type == DataType::int8) {
+    const kernels::Int8Matrix sizes = {.inputs = weights.inputs, .outputs = weights.outputs};
+    *out = sizes.panel_count() * kernels::int8_panel_bytes(weights.inputs);
+    return Status::ok();
+  }
+  if (weights.type == DataType::f16) {
+    const kernels::HalfPanels sizes = {.inputs = weights.inputs, .outputs = weights.outputs};
+    *out = sizes.panel_count() * kernels::half_panel_bytes(weights.inputs);
+    return Status::ok();
+  }
   UnitScales scales;
   if (!scales.make(weights)) {
     return Status::error(LINNET_OUT_OF_MEMORY, "no memory for the scales of a matrix");
@@ -185,6 +193,18 @@ Status packed_matrix_bytes(const LinearWeights& weights, size_t* out) {
 }
 
 Status pack_matrix(const LinearWeights& weights, void* packed, size_t bytes) {
+  if (weights.type == DataType::int8) {
+    kernels::pack_int8(static_cast<const int8_t*>(weights.matrix),
+                       static_cast<const float*>(weights.scales),
+                       weights.block == 0 ? weights.inputs : weights.block, weights.bias,
+                       weights.inputs, weights.outputs, static_cast<std::byte*>(packed));
+    return Status::ok();
+  }
+  if (weights.type == DataType::f16) {
+    kernels::pack_half(static_cast<const uint16_t*>(weights.matrix), weights.bias, weights.inputs,
+                       weights.outputs, static_cast<std::byte*>(packed));
+    return Status::ok();
+  }
   PackingTarget target(packed, bytes);
   xnn_operator_t made = nullptr;
   const xnn_status status =
@@ -208,13 +228,8 @@ Status packed_layout(DataType type, size_t block, uint64_t* out) {
 Status create_packed_linear(const LinearWeights& weights, const void* key, size_t input_stride,
                             size_t output_stride, xnn_weights_cache_provider* cache,
                             xnn_operator_t* out) {
-  UnitScales scales;
-  if (!scales.make(weights)) {
-    return Status::error(LINNET_OUT_OF_MEMORY, "no memory for the scales of a matrix");
-  }
   LinearWeights found = weights;
   found.matrix = key;
-  found.scales = scales.data();
   found.bias = nullptr;
   return explain(create_linear(found, input_stride, output_stride, cache, out), weights);
 }

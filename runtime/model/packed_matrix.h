@@ -8,13 +8,14 @@
 #include "runtime/base/status.h"
 #include "runtime/model/linear_weights.h"
 
-// A matrix in the layout that this machine's XNNPACK kernels read. Which layout that is depends on
-// the processor and on XNNPACK's version; packed_layout tells layouts apart.
+// A matrix in the layout that this machine's kernels read: f16 and int8 ones ours
+// (runtime/kernels/half_panels.h and int8_matrix.h), which is the same everywhere, f32 and int4
+// ones XNNPACK's, which depends on the processor and on XNNPACK's version. packed_layout tells
+// layouts apart.
 
 namespace linnet {
 
-/// Whether XNNPACK multiplies by matrices of this type; f16 ones are read plainly by a kernel of
-/// ours.
+/// Whether there are kernels for matrices of this type.
 bool is_packed_type(DataType type);
 
 /// Makes XNNPACK ready; may be called any number of times, from any thread.
@@ -30,8 +31,9 @@ Status pack_matrix(const LinearWeights& weights, void* packed, size_t bytes);
 /// machines that agree in it read each other's packed matrices.
 Status packed_layout(DataType type, size_t block, uint64_t* out);
 
-/// An XNNPACK operator over a packed matrix, which `cache` finds: look_up answers with an offset
-/// whatever the key says but for its `kernel`, which is the pointer `key`.
+/// An XNNPACK operator over a packed f32 or int4 matrix, which `cache` finds: look_up answers with
+/// an offset whatever the key says but for its `kernel`, which is the pointer `key`. The scales of
+/// `weights` need only be positive numbers.
 Status create_packed_linear(const LinearWeights& weights, const void* key, size_t input_stride,
                             size_t output_stride, xnn_weights_cache_provider* cache,
                             xnn_operator_t* out);

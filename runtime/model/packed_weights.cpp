@@ -12,6 +12,11 @@ size_t whole_pages(size_t bytes) {
   return (bytes + page - 1) / page * page;
 }
 
+size_t on_boundary(size_t bytes) {
+  constexpr size_t alignment = 64;  // of segments
+  return (bytes + alignment - 1) / alignment * alignment;
+}
+
 /// Whom the file has this matrix packed for, where it's not for this machine.
 std::string_view processor_of(std::span<const StoredSection> sections, DataType type) {
   for (const StoredSection& section : sections) {
@@ -38,6 +43,8 @@ Status PackedWeights::pack(const Graph& graph, std::span<const StoredSection> se
   Status status = initialize_xnnpack();
   if (status.failed()) return status;
   provider_ = provider();
+  status = make_placeholder_scales(graph);
+  if (status.failed()) return status;
   size_t matrices = 0;
   for (const Operator& op : graph.operators) matrices += MatrixPlace::count(op);
   if (!entries_.allocate(2 * matrices)) {
@@ -61,6 +68,39 @@ Status PackedWeights::pack(const Graph& graph, std::span<const StoredSection> se
     }
   }
   return Status::ok();
+}
+
+Status PackedWeights::make_placeholder_scales(const Graph& graph) {
+  size_t bytes = 0;
+  for (const Operator& op : graph.operators) {
+    for (size_t i = 0; i < MatrixPlace::count(op); ++i) {
+      const LinearWeights weights = MatrixPlace::of(op, i).weights(graph);
+      if (weights.type == DataType::int4)
+        bytes = std::max(bytes, weights.scale_count() * weights.scale_bytes());
+    }
+  }
+  if (!placeholder_scales_.allocate(bytes / sizeof(uint16_t)))
+    return Status::error(LINNET_OUT_OF_MEMORY, "no memory for scales");
+  constexpr uint16_t one = 0x3f80;  // as bf16; two of them are 1.002 as f32
+  std::fill(placeholder_scales_.begin(), placeholder_scales_.end(), one);
+  return Status::ok();
+}
+
+Status PackedWeights::bytes_of(const LinearWeights& weights, size_t* out) {
+  for (const PackedSize& known : sizes_) {
+    if (known.type != weights.type || known.block != weights.block ||
+        known.inputs != weights.inputs || known.outputs != weights.outputs) {
+      continue;
+    }
+    *out = known.bytes;
+    return Status::ok();
+  }
+  const Status status = packed_matrix_bytes(weights, out);
+  if (!status.failed()) {
+    sizes_[next_size_] = {weights.type, weights.block, weights.inputs, weights.outputs, *out};
+    next_size_ = (next_size_ + 1) % most_sizes;
+  }
+  return status;
 }
 
 Status PackedWeights::add(const Graph& graph, const MatrixPlace& place,
@@ -95,11 +135,10 @@ Status PackedWeights::layout_of(const LinearWeights& weights, uint64_t* out) {
   return status;
 }
 
-/// Leaves the entry empty where the file has no section for this machine. Sections hold whole
-/// weights only.
+/// Leaves the entry empty where the file has no section for this machine. The matrices of a stack
+/// lie there one behind another, each on a boundary.
 Status PackedWeights::find_stored(const LinearWeights& weights,
                                   std::span<const StoredSection> sections, Entry* entry) {
-  if (entry->place.parts != 1) return Status::ok();
   for (const StoredSection& section : sections) {
     if (section.type != weights.type) continue;
     uint64_t layout = 0;
@@ -109,14 +148,17 @@ Status PackedWeights::find_stored(const LinearWeights& weights,
     for (const StoredMatrix& stored : section.matrices) {
       if (stored.weight != entry->place.weight || stored.bias != entry->place.bias) continue;
       size_t bytes = 0;
-      status = packed_matrix_bytes(weights, &bytes);
+      status = bytes_of(weights, &bytes);
       if (status.failed()) return status;
-      if (stored.bytes != bytes) {
+      const size_t step = on_boundary(bytes);
+      const size_t whole = step * (entry->place.parts - 1) + bytes;
+      if (stored.bytes != whole) {
         return Status::error(LINNET_INVALID_MODEL,
                              "its packed matrix has %zu bytes where %zu belong", stored.bytes,
-                             bytes);
+                             whole);
       }
-      entry->packed = const_cast<void*>(stored.data);
+      entry->packed = const_cast<std::byte*>(static_cast<const std::byte*>(stored.data)) +
+                      entry->place.part * step;
       return Status::ok();
     }
   }
@@ -134,7 +176,7 @@ Status PackedWeights::pack_one(const LinearWeights& weights,
                          static_cast<int>(processor.size()), processor.data());
   }
   size_t bytes = 0;
-  Status status = packed_matrix_bytes(weights, &bytes);
+  Status status = bytes_of(weights, &bytes);
   if (status.failed()) return status;
   entry->packed = platform::allocate_pages(whole_pages(bytes));
   if (entry->packed == nullptr) {
@@ -155,8 +197,9 @@ Status PackedWeights::create_operator(const Graph& graph, const MatrixPlace& mat
   const Entry* entry = &entries_[slot_of(matrix)];
   if (entry->packed == nullptr)
     return Status::error(LINNET_INTERNAL, "its matrix was never packed");
-  return create_packed_linear(matrix.weights(graph), entry, input_stride, output_stride, &provider_,
-                              out);
+  LinearWeights weights = matrix.weights(graph);
+  weights.scales = placeholder_scales_.data();
+  return create_packed_linear(weights, entry, input_stride, output_stride, &provider_, out);
 }
 
 // XNNPACK only ever looks up: its `kernel` is the entry itself.

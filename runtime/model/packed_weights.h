@@ -32,10 +32,10 @@ struct StoredSection {
   Array<StoredMatrix> matrices;
 };
 
-/// Every matrix of a model in the layout of this machine's XNNPACK kernels, shared by all sessions,
-/// through XNNPACK's weights-cache interface: used in place where the file has a section of that
-/// layout, packed once when the model opens where it has none. Afterwards nothing changes any more,
-/// so that sessions may open on any thread.
+/// Every matrix of a model in the layout of this machine's kernels, shared by all sessions, with
+/// XNNPACK's through its weights-cache interface: used in place where the file has a section of
+/// that layout, packed once when the model opens where it has none. Afterwards nothing changes any
+/// more, so that sessions may open on any thread.
 class PackedWeights {
  public:
   PackedWeights() = default;
@@ -47,6 +47,11 @@ class PackedWeights {
   /// borrowed bytes) that held the plain ones that were packed are given back.
   Status pack(const Graph& graph, std::span<const StoredSection> sections,
               const platform::FileMapping* mapping, const linnet_model_options& options);
+
+  /// A packed matrix of a type that kernels of ours multiply by: f16, int8.
+  const std::byte* packed(const MatrixPlace& matrix) const {
+    return static_cast<const std::byte*>(entries_[slot_of(matrix)].packed);
+  }
 
   /// An XNNPACK operator over one matrix of an operator's: allocates the operator, packs nothing.
   Status create_operator(const Graph& graph, const MatrixPlace& matrix, size_t input_stride,
@@ -68,10 +73,20 @@ class PackedWeights {
     uint64_t hash = 0;
   };
 
+  struct PackedSize {
+    DataType type = DataType::f32;
+    size_t block = 0;
+    size_t inputs = 0;
+    size_t outputs = 0;
+    size_t bytes = 0;
+  };
+
   size_t slot_of(const MatrixPlace& place) const;
+  Status make_placeholder_scales(const Graph& graph);
   Status add(const Graph& graph, const MatrixPlace& place, std::span<const StoredSection> sections,
              const platform::FileMapping* mapping, Entry* entry);
   Status layout_of(const LinearWeights& weights, uint64_t* out);
+  Status bytes_of(const LinearWeights& weights, size_t* out);
   Status find_stored(const LinearWeights& weights, std::span<const StoredSection> sections,
                      Entry* entry);
   Status pack_one(const LinearWeights& weights, std::span<const StoredSection> sections,
@@ -90,6 +105,13 @@ class PackedWeights {
   static constexpr size_t most_layouts = 8;
   Layout layouts_[most_layouts];  // those asked for so far
   size_t layout_count_ = 0;
+  // The layers of a model have matrices of few sizes.
+  static constexpr size_t most_sizes = 16;
+  PackedSize sizes_[most_sizes];  // those asked for last
+  size_t next_size_ = 0;
+  // For XNNPACK, which reads the scales that an operator is made with though it uses those of the
+  // packed matrix: as many as the largest one has.
+  Array<uint16_t> placeholder_scales_;
 };
 
 }  // namespace linnet

@@ -81,6 +81,13 @@ Status check_int4(const Tensor& tensor) {
   return Status::ok();
 }
 
+Status check_int8(const Tensor& tensor) {
+  constexpr size_t block_multiple = 256;  // what a kernel sums in whole numbers
+  if (tensor.block == 0 || (tensor.rank == 2 && tensor.block % block_multiple == 0))
+    return Status::ok();
+  return broken(tensor, "is int8, but not a matrix of blocks of 256, 512, ... values");
+}
+
 Status read_weight(FileBytes file, const schema::Tensor& from, Tensor* to) {
   uint64_t bits = element_bits(to->type);
   if (bits == 0) return broken(*to, "is a weight of a type that this runtime does not read");
@@ -92,10 +99,10 @@ Status read_weight(FileBytes file, const schema::Tensor& from, Tensor* to) {
     }
     bits *= dimension;
   }
-  if (to->type == DataType::int4) {
+  if (to->type == DataType::int4 || to->type == DataType::int8) {
     to->block = from.block();
-    const Status whole = check_int4(*to);
-    if (whole.failed()) return whole;
+    const Status fits = to->type == DataType::int4 ? check_int4(*to) : check_int8(*to);
+    if (fits.failed()) return fits;
   }
   const uint64_t bytes = bits / 8;
   const bool is_packed_only = bytes != 0 && from.data() != nullptr && from.data()->size() == 0;
@@ -155,6 +162,14 @@ Status check_view(const Tensor& tensor, const Array<Tensor>& tensors) {
   return Status::ok();
 }
 
+size_t divided_up(size_t value, size_t divisor) {
+  return value / divisor + (value % divisor != 0 ? 1 : 0);
+}
+
+DataType block_scale_type(DataType weights) {
+  return weights == DataType::int4 ? DataType::bf16 : DataType::f32;
+}
+
 Status link_scales(const schema::Tensor& from, const Array<Tensor>& tensors, Tensor* to) {
   const bool is_scaled = to->type == DataType::int8 || to->type == DataType::int4;
   if (to->storage != Storage::weight || !is_scaled || to->data == nullptr) return Status::ok();
@@ -165,11 +180,14 @@ Status link_scales(const schema::Tensor& from, const Array<Tensor>& tensors, Ten
   if (scales.storage != Storage::weight || scales.data == nullptr || to->rank != 2) {
     return broken(*to, "has scales that are no weight");
   }
-  const bool per_row = scales.type == DataType::f32 && scales.rank == 1;
-  const bool per_block = scales.type == DataType::bf16 && scales.rank == 2 && to->block != 0 &&
-                         scales.shape[1] == Dimension(to->shape[1].number() / to->block);
-  if (!(to->block == 0 ? per_row : per_block) || !(scales.shape[0] == to->shape[0])) {
-    return broken(*to, "has scales that are neither one f32 per row nor one bf16 per block");
+  const bool per_row = to->block == 0 && scales.type == DataType::f32 && scales.rank == 1;
+  const bool per_block = to->block != 0 && scales.rank == 2 &&
+                         scales.type == block_scale_type(to->type) &&
+                         scales.shape[1] == Dimension(divided_up(to->shape[1].number(), to->block));
+  if (!(per_row || per_block) || !(scales.shape[0] == to->shape[0])) {
+    return broken(*to,
+                  "has scales that are neither one f32 per row nor one per block, f32 of int8 "
+                  "and bf16 of int4");
   }
   to->scales = scales.data;
   return Status::ok();

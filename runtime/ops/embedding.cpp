@@ -30,6 +30,7 @@ Status Embedding::prepare(const Bindings& bindings) {
   scales_ = static_cast<const float*>(table.scales);
   type_ = table.type;
   width_ = table.columns().number();
+  block_ = table.block == 0 ? width_ : table.block;
   y_ = bindings.output_rows(0);
   return Status::ok();
 }
@@ -44,7 +45,8 @@ Status Embedding::run(const Chunk& chunk) {
       kernels::gather_bf16(static_cast<const uint16_t*>(table_), width_, ids_, rows, y_);
       break;
     case DataType::int8:
-      kernels::gather_int8(static_cast<const int8_t*>(table_), scales_, width_, ids_, rows, y_);
+      kernels::gather_int8(static_cast<const int8_t*>(table_), scales_, block_, width_, ids_, rows,
+                           y_);
       break;
     default:
       kernels::gather_f32(static_cast<const float*>(table_), width_, ids_, rows, y_);

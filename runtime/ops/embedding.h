@@ -18,6 +18,7 @@ class Embedding final : public Operation {
   const int32_t* ids_ = nullptr;
   const void* table_ = nullptr;
   const float* scales_ = nullptr;
+  size_t block_ = 0;  ///< values per scale
   DataType type_ = DataType::f32;
   size_t width_ = 0;
   kernels::MutableRows y_;

@@ -1,8 +1,5 @@
 #include "runtime/ops/xnn_grouped_linear.h"
 
-#include "runtime/kernels/elementwise.h"
-#include "runtime/ops/parallel.h"
-
 namespace linnet {
 
 Status GroupedLinear::check(const Site& site) {
@@ -20,7 +17,8 @@ Status GroupedLinear::check(const Site& site) {
   if (groups == 0 || outputs == 0 || inputs == 0 || outputs % groups != 0) {
     return site.fail("has groups that do not divide the rows of its matrix");
   }
-  status = site.expect_weight(weight, "matrix", {outputs, inputs});
+  if (weight->type != DataType::f32) return site.fail("has a matrix that is not f32");
+  status = MatrixProduct::check(site, weight, "matrix", outputs, inputs);
   if (!status.failed()) status = site.expect_activation(x, "input", groups * inputs);
   if (!status.failed()) status = site.expect_optional_weight(site.input(2), "bias", {outputs});
   if (status.failed()) return status;
@@ -33,8 +31,6 @@ Status GroupedLinear::prepare(const Bindings& bindings) {
   rows_ = x.rows();
   x_ = bindings.input<const float>(0);
   y_ = bindings.output_rows(0);
-  activation_ = attributes.activation;
-  threads_ = bindings.threads();
   if (!products_.allocate(attributes.groups)) {
     return Status::error(LINNET_OUT_OF_MEMORY, "no memory for %u groups", attributes.groups);
   }
@@ -42,8 +38,9 @@ Status GroupedLinear::prepare(const Bindings& bindings) {
   inputs_ = matrix.columns().number();
   outputs_ = matrix.rows().number() / attributes.groups;
   for (size_t i = 0; i < products_.size(); ++i) {
-    const Status status = products_[i].prepare(bindings, MatrixPlace::of(bindings.op(), i),
-                                               bindings.stride(x), y_.stride);
+    const Status status =
+        products_[i].prepare(bindings, MatrixPlace::of(bindings.op(), i), attributes.activation,
+                             bindings.stride(x), y_.stride);
     if (status.failed()) return status;
   }
   return Status::ok();
@@ -54,13 +51,6 @@ Status GroupedLinear::run(const Chunk& chunk) {
   for (size_t i = 0; i < products_.size(); ++i) {
     const Status status = products_[i].run(rows, x_ + i * inputs_, y_.data + i * outputs_);
     if (status.failed()) return status;
-  }
-  if (activation_ != Activation::none) {
-    const size_t columns = products_.size() * outputs_;
-    parallel_for(threads_, rows, rows * columns * 4, [&](size_t first, size_t count) {
-      for (size_t row = first; row < first + count; ++row)
-        kernels::activate(activation_, y_[row], columns);
-    });
   }
   return Status::ok();
 }

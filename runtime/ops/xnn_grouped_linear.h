@@ -23,8 +23,6 @@ class GroupedLinear final : public Operation {
   size_t outputs_ = 0;
   const float* x_ = nullptr;
   kernels::MutableRows y_;
-  Activation activation_ = Activation::none;
-  pthreadpool_t threads_ = nullptr;
 };
 
 }  // namespace linnet

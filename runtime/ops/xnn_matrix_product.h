@@ -2,21 +2,22 @@
 
 #include <xnnpack.h>
 
-#include "runtime/kernels/plain_matrix.h"
+#include "runtime/kernels/half_panels.h"
+#include "runtime/kernels/int8_matrix.h"
 #include "runtime/model/matrix_place.h"
 #include "runtime/ops/operation.h"
-#include "runtime/ops/xnn_dynamic_int8.h"
+#include "runtime/ops/xnn_quantized_rows.h"
 
 namespace linnet {
 
-/// y = x W^T + bias for one matrix of the model. By XNNPACK: f32 weights, or int8 and int4 ones
-/// with rows that are made int8 before. By a kernel of ours, which reads them as they lie in the
-/// file: f16 weights.
+/// y = activation(x W^T + bias) for one matrix of the model. By XNNPACK: f32 weights, and int4 ones
+/// with rows that are made int8 before. By kernels of ours: f16 weights, and int8 ones with rows
+/// that are made 16 bits wide before.
 class MatrixProduct {
  public:
-  /// Whether x are dynamic_int8 rows.
-  static bool takes_int8(DataType weights) {
-    return weights == DataType::int8 || weights == DataType::int4;
+  /// Whether x are rows of integers.
+  static bool takes_quantized(DataType weights) {
+    return QuantizedRows::type_for(weights) != DataType::f32;
   }
 
   /// That `matrix` is a [rows, columns] weight of a type that can be multiplied by.
@@ -31,12 +32,12 @@ class MatrixProduct {
   MatrixProduct& operator=(const MatrixProduct&) = delete;
   ~MatrixProduct();
 
-  /// Strides are elements from one row to the next.
-  Status prepare(const Bindings& bindings, const MatrixPlace& matrix, size_t input_stride,
-                 size_t output_stride);
+  /// Strides are elements from one row to the next; x's is not looked at where it is quantised.
+  Status prepare(const Bindings& bindings, const MatrixPlace& matrix, Activation activation,
+                 size_t input_stride, size_t output_stride);
 
   Status run(size_t rows, const float* x, float* y);
-  Status run(size_t rows, const DynamicInt8& x, float* y);
+  Status run(size_t rows, const QuantizedRows& x, float* y);
 
  private:
   /// How a kind of weights is multiplied.
@@ -44,12 +45,19 @@ class MatrixProduct {
 
   static Kernel kernel_of(const LinearWeights& weights);
   pthreadpool_t threads_for(size_t rows) const;
-  xnn_status set_up(size_t rows, const DynamicInt8& x, float* y);
-  Status finish(size_t rows, xnn_status status, const void* x, const float* y);
+  size_t work(size_t rows) const { return rows * inputs_ * outputs_; }
+  void run_half(size_t rows, kernels::ConstRows x, kernels::MutableRows y);
+  void run_int8(size_t rows, const kernels::Int16Rows& x, kernels::MutableRows y);
+  xnn_status set_up(size_t rows, const QuantizedRows& x, float* y);
+  Status finish(size_t rows, xnn_status status, const void* x, float* y);
+  void activate(size_t rows, size_t column, size_t columns, kernels::MutableRows y) const;
+  void activate_panels(size_t rows, size_t first, size_t count, kernels::MutableRows y) const;
 
   Kernel kernel_ = Kernel::f32;
   xnn_operator_t operator_ = nullptr;
-  kernels::HalfMatrix half_;
+  kernels::HalfPanels half_;
+  kernels::Int8Matrix int8_;
+  Activation activation_ = Activation::none;
   size_t inputs_ = 0;
   size_t outputs_ = 0;
   size_t input_stride_ = 0;

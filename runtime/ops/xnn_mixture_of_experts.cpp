@@ -59,8 +59,8 @@ MixtureOfExperts::Sizes MixtureOfExperts::sizes_of(const MixtureOfExpertsAttribu
           .experts = attributes.experts,
           .per_token = attributes.experts_per_token,
           .tokens = largest_tokens,
-          .quantizes_inputs = MatrixProduct::takes_int8(gate_and_up.type),
-          .quantizes_hidden = MatrixProduct::takes_int8(down.type)};
+          .inputs = QuantizedRows::type_for(gate_and_up.type),
+          .between = QuantizedRows::type_for(down.type)};
 }
 
 MixtureOfExperts::Scratch MixtureOfExperts::lay_out(const Sizes& sizes, std::byte* memory) {
@@ -80,11 +80,12 @@ MixtureOfExperts::Scratch MixtureOfExperts::lay_out(const Sizes& sizes, std::byt
       reinterpret_cast<kernels::ExpertShare*>(take(shares * sizeof(kernels::ExpertShare)));
   scratch.assignments = reinterpret_cast<Assignment*>(take(shares * sizeof(Assignment)));
   scratch.ends = reinterpret_cast<uint32_t*>(take(sizes.experts * sizeof(uint32_t)));
-  scratch.inputs = take(sizes.quantizes_inputs ? DynamicInt8::bytes(sizes.tokens, sizes.width)
-                                               : sizes.tokens * sizes.width * sizeof(float));
+  scratch.inputs = take(sizes.inputs == DataType::f32
+                            ? sizes.tokens * sizes.width * sizeof(float)
+                            : QuantizedRows::bytes(sizes.inputs, sizes.tokens, sizes.width));
   scratch.hidden = take_floats(sizes.tokens * 2 * sizes.hidden);
-  if (sizes.quantizes_hidden)
-    scratch.quantized = take(DynamicInt8::bytes(sizes.tokens, sizes.hidden));
+  if (sizes.between != DataType::f32)
+    scratch.quantized = take(QuantizedRows::bytes(sizes.between, sizes.tokens, sizes.hidden));
   scratch.outputs = take_floats(sizes.tokens * sizes.width);
   return scratch;
 }
@@ -93,10 +94,6 @@ size_t MixtureOfExperts::scratch_bytes(const Site& site, const Extents& largest)
   const Sizes sizes = sizes_of(site.attributes<MixtureOfExpertsAttributes>(),
                                *site.input(gate_and_up), *site.input(down), largest.tokens);
   return lay_out(sizes, nullptr).bytes;
-}
-
-MixtureOfExperts::~MixtureOfExperts() {
-  if (quantizer_ != nullptr) xnn_delete_operator(quantizer_);
 }
 
 Status MixtureOfExperts::prepare(const Bindings& bindings) {
@@ -109,24 +106,28 @@ Status MixtureOfExperts::prepare(const Bindings& bindings) {
   threads_ = bindings.threads();
   router_ = bindings.input_rows(router);
   y_ = bindings.output_rows(0);
-  if (sizes_.quantizes_inputs) {
-    quantized_x_ = DynamicInt8(bindings.input<std::byte>(value), sizes_.tokens);
-  } else {
+  if (sizes_.inputs == DataType::f32) {
     x_ = bindings.input_rows(value);
+  } else {
+    quantized_x_ =
+        QuantizedRows(sizes_.inputs, bindings.input<std::byte>(value), sizes_.tokens, sizes_.width);
+    quantized_inputs_ = QuantizedRows(sizes_.inputs, scratch_.inputs, sizes_.tokens, sizes_.width);
   }
-  if (sizes_.quantizes_hidden &&
-      xnn_create_convert_nc_f32_qd8(/*flags=*/0, &quantizer_) != xnn_status_success) {
-    return Status::error(LINNET_OUT_OF_MEMORY, "XNNPACK cannot quantise rows");
+  if (sizes_.between != DataType::f32) {
+    quantized_hidden_ =
+        QuantizedRows(sizes_.between, scratch_.quantized, sizes_.tokens, sizes_.hidden);
+    const Status status = quantizer_.prepare({scratch_.hidden, 2 * sizes_.hidden}, sizes_.hidden,
+                                             quantized_hidden_, threads_);
+    if (status.failed()) return status;
   }
   if (!products_.allocate(2 * sizes_.experts)) {
     return Status::error(LINNET_OUT_OF_MEMORY, "no memory for %zu experts", sizes_.experts);
   }
-  const size_t hidden_stride = sizes_.quantizes_hidden ? sizes_.hidden : 2 * sizes_.hidden;
   for (size_t i = 0; i < products_.size(); ++i) {
     const bool is_down = i % 2 == 1;
-    const Status status = products_[i].prepare(bindings, MatrixPlace::of(bindings.op(), i),
-                                               is_down ? hidden_stride : sizes_.width,
-                                               is_down ? sizes_.width : 2 * sizes_.hidden);
+    const Status status = products_[i].prepare(
+        bindings, MatrixPlace::of(bindings.op(), i), Activation::none,
+        is_down ? 2 * sizes_.hidden : sizes_.width, is_down ? sizes_.width : 2 * sizes_.hidden);
     if (status.failed()) return status;
   }
   return Status::ok();
@@ -158,19 +159,15 @@ void MixtureOfExperts::route(size_t tokens) {
 
 void MixtureOfExperts::gather(std::span<const Assignment> assignments) {
   const size_t width = sizes_.width;
-  if (!sizes_.quantizes_inputs) {
+  if (sizes_.inputs == DataType::f32) {
     auto* rows = reinterpret_cast<float*>(scratch_.inputs);
     for (size_t i = 0; i < assignments.size(); ++i)
       std::copy_n(x_[assignments[i].token], width, rows + i * width);
     return;
   }
-  const DynamicInt8 rows(scratch_.inputs, sizes_.tokens);
-  for (size_t i = 0; i < assignments.size(); ++i) {
-    const size_t token = assignments[i].token;
-    std::memcpy(rows.values() + i * width, quantized_x_.values() + token * width, width);
-    rows.parameters()[i] = quantized_x_.parameters()[token];
-  }
-  rows.repeat_last_parameters(assignments.size());
+  for (size_t i = 0; i < assignments.size(); ++i)
+    quantized_inputs_.copy_row(quantized_x_, assignments[i].token, i);
+  quantized_inputs_.finish(assignments.size());
 }
 
 /// hidden = activation(gate) * up, in the place of the gate.
@@ -187,33 +184,17 @@ void MixtureOfExperts::activate(size_t rows) {
   });
 }
 
-Status MixtureOfExperts::quantize_hidden(size_t rows) {
-  const DynamicInt8 quantized(scratch_.quantized, sizes_.tokens);
-  xnn_status status = xnn_reshape_convert_nc_f32_qd8(quantizer_, rows, sizes_.hidden,
-                                                     2 * sizes_.hidden, sizes_.hidden, threads_);
-  if (status == xnn_status_success) {
-    status = xnn_setup_convert_nc_f32_qd8(quantizer_, scratch_.hidden, quantized.values(),
-                                          quantized.parameters());
-  }
-  if (status == xnn_status_success) status = xnn_run_operator(quantizer_, threads_);
-  if (status == xnn_status_success) {
-    quantized.repeat_last_parameters(rows);
-    return Status::ok();
-  }
-  return Status::error(LINNET_INTERNAL, "XNNPACK failed with status %d", static_cast<int>(status));
-}
-
 Status MixtureOfExperts::multiply_inputs(MatrixProduct& product, size_t rows) {
-  if (!sizes_.quantizes_inputs)
+  if (sizes_.inputs == DataType::f32)
     return product.run(rows, reinterpret_cast<const float*>(scratch_.inputs), scratch_.hidden);
-  return product.run(rows, DynamicInt8(scratch_.inputs, sizes_.tokens), scratch_.hidden);
+  return product.run(rows, quantized_inputs_, scratch_.hidden);
 }
 
 Status MixtureOfExperts::multiply_hidden(MatrixProduct& product, size_t rows) {
-  if (!sizes_.quantizes_hidden) return product.run(rows, scratch_.hidden, scratch_.outputs);
-  const Status status = quantize_hidden(rows);
+  if (sizes_.between == DataType::f32) return product.run(rows, scratch_.hidden, scratch_.outputs);
+  const Status status = quantizer_.run(rows);
   if (status.failed()) return status;
-  return product.run(rows, DynamicInt8(scratch_.quantized, sizes_.tokens), scratch_.outputs);
+  return product.run(rows, quantized_hidden_, scratch_.outputs);
 }
 
 Status MixtureOfExperts::run_expert(size_t expert, std::span<const Assignment> assignments) {

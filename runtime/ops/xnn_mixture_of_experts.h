@@ -1,11 +1,10 @@
 #pragma once
 
-#include <xnnpack.h>
-
 #include "runtime/base/array.h"
 #include "runtime/kernels/mixture_of_experts.h"
 #include "runtime/ops/operation.h"
 #include "runtime/ops/xnn_matrix_product.h"
+#include "runtime/ops/xnn_row_quantizer.h"
 
 namespace linnet {
 
@@ -17,7 +16,6 @@ class MixtureOfExperts final : public Operation {
   static Status check(const Site& site);
   static size_t scratch_bytes(const Site& site, const Extents& largest);
 
-  ~MixtureOfExperts() override;
   Status prepare(const Bindings& bindings) override;
   Status run(const Chunk& chunk) override;
 
@@ -33,9 +31,9 @@ class MixtureOfExperts final : public Operation {
     size_t hidden = 0;
     size_t experts = 0;
     size_t per_token = 0;
-    size_t tokens = 0;              ///< the most there are
-    bool quantizes_inputs = false;  ///< the gates' and ups' weights are int8 or int4
-    bool quantizes_hidden = false;  ///< the downs' are
+    size_t tokens = 0;                 ///< the most there are
+    DataType inputs = DataType::f32;   ///< the rows that the gates and ups are multiplied by
+    DataType between = DataType::f32;  ///< those that the downs are
   };
 
   /// Where everything lies in the scratch memory.
@@ -43,9 +41,9 @@ class MixtureOfExperts final : public Operation {
     kernels::ExpertShare* shares = nullptr;  ///< [tokens, per_token]
     Assignment* assignments = nullptr;       ///< [tokens * per_token], by expert
     uint32_t* ends = nullptr;                ///< [experts]: where an expert's assignments end
-    std::byte* inputs = nullptr;             ///< the expert's rows of x, f32 or dynamic_int8
+    std::byte* inputs = nullptr;             ///< the expert's rows of x
     float* hidden = nullptr;                 ///< [tokens, 2 * hidden]
-    std::byte* quantized = nullptr;          ///< dynamic_int8 [tokens, hidden], if any
+    std::byte* quantized = nullptr;          ///< [tokens, hidden], if any
     float* outputs = nullptr;                ///< [tokens, width]
     size_t bytes = 0;
   };
@@ -58,7 +56,6 @@ class MixtureOfExperts final : public Operation {
   Status run_expert(size_t expert, std::span<const Assignment> assignments);
   void gather(std::span<const Assignment> assignments);
   void activate(size_t rows);
-  Status quantize_hidden(size_t rows);
   Status multiply_inputs(MatrixProduct& product, size_t rows);
   Status multiply_hidden(MatrixProduct& product, size_t rows);
 
@@ -67,9 +64,11 @@ class MixtureOfExperts final : public Operation {
   bool normalize_ = false;
   Activation activation_ = Activation::none;
   Array<MatrixProduct> products_;  ///< two per expert: gate and up, then down
-  xnn_operator_t quantizer_ = nullptr;
+  RowQuantizer quantizer_;         ///< of what is between the matrices
+  QuantizedRows quantized_hidden_;
+  QuantizedRows quantized_inputs_;  ///< the expert's rows of x
   kernels::ConstRows x_;
-  DynamicInt8 quantized_x_;
+  QuantizedRows quantized_x_;
   kernels::ConstRows router_;
   kernels::MutableRows y_;
   pthreadpool_t threads_ = nullptr;

@@ -32,7 +32,6 @@ TEST_CASE("gather: rows of every type at every width") {
       std::vector<float> floats(vocabulary * width);
       std::vector<uint16_t> halves(vocabulary * width);
       std::vector<int8_t> bytes(vocabulary * width);
-      const float scales[vocabulary] = {0.1f, 0.2f, 0.3f, 0.4f, 0.5f};
       std::uniform_int_distribution<int> byte(-127, 127);
       // No infinities and nothing that is not a number.
       std::uniform_int_distribution<int> half(0, 0x7800);
@@ -51,10 +50,16 @@ TEST_CASE("gather: rows of every type at every width") {
       check_rows(y, [&](size_t id, size_t c) {
         return reference::bfloat16_to_float(halves[id * width + c]);
       });
-      kernels::gather_int8(bytes.data(), scales, width, ids, rows, y.out());
-      check_rows(y, [&](size_t id, size_t c) {
-        return static_cast<float>(bytes[id * width + c]) * scales[id];
-      });
+      for (const size_t block : {size_t{1}, size_t{5}, size_t{16}, std::max<size_t>(width, 1)}) {
+        CAPTURE(block);
+        const size_t blocks = (width + block - 1) / block;
+        std::vector<float> scales(vocabulary * blocks);
+        for (size_t i = 0; i < scales.size(); ++i) scales[i] = 0.1f * static_cast<float>(i + 1);
+        kernels::gather_int8(bytes.data(), scales.data(), block, width, ids, rows, y.out());
+        check_rows(y, [&](size_t id, size_t c) {
+          return static_cast<float>(bytes[id * width + c]) * scales[id * blocks + c / block];
+        });
+      }
     }
   });
 }

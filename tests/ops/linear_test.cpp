@@ -2,6 +2,7 @@
 // matrix kernels may have, through a model of nothing but a table of rows and one matrix.
 
 #include <doctest/doctest.h>
+#include <linnet/measure.h>
 
 #include <algorithm>
 #include <cmath>
@@ -68,7 +69,7 @@ struct LinearModel {
 
 /// Steps that a row's range has where it is quantised: 8 bits for int4 weights, 16 for int8 ones.
 double steps_of(WeightFormat format) {
-  if (format == WeightFormat::int8) return 255.0 * 254.0;
+  if (format == WeightFormat::int8) return 65534.0;
   return format == WeightFormat::int4 ? 255.0 : 0.0;
 }
 
@@ -77,8 +78,9 @@ double steps_of(WeightFormat format) {
 double tolerance(std::span<const float> x, std::span<const float> w, double steps) {
   double weight = 0;
   for (const float value : w) weight += std::fabs(value);
-  const auto [low, high] = std::minmax_element(x.begin(), x.end());
-  const double range = std::max(*high, 0.0f) - std::min(*low, 0.0f);
+  double largest = 0;
+  for (const float value : x) largest = std::max(largest, std::fabs(double{value}));
+  const double range = 2 * largest;
   return weight * (steps > 0 ? 0.51 * range / steps + 1e-6 : 1e-6) + 1e-5;
 }
 
@@ -102,7 +104,7 @@ void check_products(const LinearModel& model, std::span<const float> stored, siz
 TEST_CASE("Linear multiplies by weights of every type, whatever the rows and sizes") {
   for (const char* name : {"f32", "f16", "int8", "int4"}) {
     const WeightFormat format = weight_format(name);
-    for (const int32_t inputs : {32, 64, 96, 160}) {
+    for (const int32_t inputs : {32, 64, 160, 288}) {
       for (const int32_t outputs : {1, 5, 16, 67}) {
         CAPTURE(std::string(name));
         CAPTURE(inputs);
@@ -118,13 +120,30 @@ TEST_CASE("Linear multiplies by weights of every type, whatever the rows and siz
   }
 }
 
-TEST_CASE("f16 rows of any length, odd ones too") {
-  for (const int32_t inputs : {1, 3, 7, 15, 17, 31, 33}) {
-    CAPTURE(inputs);
-    const LinearModel model(WeightFormat::f16, inputs, 6);
-    const std::vector<float> stored = stored_rows(model.matrix, model.inputs, WeightFormat::f16);
-    for (const size_t rows : {size_t{1}, size_t{2}, size_t{5}})
-      check_products(model, stored, rows, /*steps=*/0, model.run(rows));
+TEST_CASE("f16 and int8 rows of any length, odd ones too") {
+  for (const WeightFormat format : {WeightFormat::f16, WeightFormat::int8}) {
+    for (const int32_t inputs : {1, 3, 7, 15, 17, 31, 33, 255, 257, 515}) {
+      CAPTURE(inputs);
+      const LinearModel model(format, inputs, 6);
+      const std::vector<float> stored = stored_rows(model.matrix, model.inputs, format);
+      for (const size_t rows : {size_t{1}, size_t{2}, size_t{5}})
+        check_products(model, stored, rows, steps_of(format), model.run(rows));
+    }
+  }
+}
+
+TEST_CASE("a product wakes other threads once, or not at all if it is small or there are none") {
+  for (const char* name : {"f32", "f16", "int8", "int4"}) {
+    CAPTURE(std::string(name));
+    const auto fork_joins = [&](const LinearModel& model, uint32_t threads) {
+      const uint64_t before = linnet_fork_joins();
+      (void)model.run(1, threads);
+      return linnet_fork_joins() - before;
+    };
+    const LinearModel large(weight_format(name), 512, 512), small(weight_format(name), 64, 64);
+    CHECK(fork_joins(large, 2) == 1);
+    CHECK(fork_joins(large, 1) == 0);
+    CHECK(fork_joins(small, 2) == 0);
   }
 }
 

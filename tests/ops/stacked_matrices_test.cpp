@@ -133,9 +133,11 @@ TEST_CASE("MixtureOfExperts multiplies by experts of every type, whatever the ro
             error = std::max(error, std::fabs(found[t * mixture.width + o] - expected[o]));
           }
         }
-        // Rows that become int8, twice here, are off by up to 1 / 510 of their range per value.
+        // Rows that become int8 for int4 weights, twice here, are off by up to 1 / 510 of their
+        // range per value, those of 16 bits for int8 weights by 1 / 131068.
+        const double of_rows = format == WeightFormat::int4 ? 0.03 : 2e-4;
         const bool is_quantized = format == WeightFormat::int8 || format == WeightFormat::int4;
-        CHECK(error < (is_quantized ? 0.03 : 1e-5) * largest);
+        CHECK(error < (is_quantized ? of_rows : 1e-5) * largest);
       }
     }
   }

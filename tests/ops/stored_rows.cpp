@@ -24,9 +24,9 @@ std::vector<float> stored_rows(std::span<const float> matrix, size_t width, Weig
       for (float& value : row) value = f16_to_f32(f32_to_f16(value));
     } else if (format == WeightFormat::int8) {
       std::vector<int8_t> quantized(width);
-      float scale = 0;
-      REQUIRE(quantize_int8(row, quantized, scale));
-      for (size_t i = 0; i < width; ++i) row[i] = scale * quantized[i];
+      std::vector<float> scales((width + kInt8Block - 1) / kInt8Block);
+      REQUIRE(quantize_int8_blocks(row, quantized, scales));
+      for (size_t i = 0; i < width; ++i) row[i] = scales[i / kInt8Block] * quantized[i];
     } else if (format == WeightFormat::int4) {
       std::vector<uint8_t> nibbles(width / 2);
       std::vector<uint16_t> scales(width / kInt4Block);

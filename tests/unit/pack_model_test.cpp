@@ -81,6 +81,25 @@ TEST_CASE("a packed file packs nothing when it opens, and computes the same") {
   }
 }
 
+TEST_CASE("experts and block-diagonal matrices are packed, too") {
+  for (const char* folder : {"golden/hf/qwen3_next", "golden/hf/recurrent_gemma"}) {
+    for (const char* weights : {"f32", "f16", "int8", "int4"}) {
+      CAPTURE(folder);
+      CAPTURE(weights);
+      const GoldenModel plain(folder, weights);
+      const TempFolder temporary;
+      const std::string path = temporary.file("packed.linnet");
+      pack_model({.input = plain.path(), .output = path});
+      Model model;
+      const auto opened = model.open(path.c_str());
+      REQUIRE_MESSAGE(opened.ok(), opened.message());
+      CHECK(model.describe().packed_bytes == 0);
+      CHECK(plain.model().describe().packed_bytes > 0);
+      CHECK(last_logits(model, plain.tokens()) == last_logits(plain.model(), plain.tokens()));
+    }
+  }
+}
+
 TEST_CASE("the plain form of a packed matrix goes, unless it's wanted or something else reads it") {
   const TempFolder folder;
   const std::string packed = folder.file("packed.linnet");

@@ -79,6 +79,23 @@ TEST_CASE("int8: a row's largest value becomes 127, the others the nearest multi
     CHECK(std::fabs(row[i] - scale * values[i]) <= scale * 0.5001f);
 }
 
+TEST_CASE("int8: every block of a long row has its own scale, the last may be shorter") {
+  std::vector<float> row(kInt8Block + 3, 0.5f);
+  row[7] = -127.0f;
+  row[kInt8Block + 1] = 1.27f;
+  std::vector<int8_t> values(row.size());
+  std::array<float, 2> scales = {};
+  REQUIRE(quantize_int8_blocks(row, values, scales));
+  CHECK(scales[0] == 1.0f);
+  CHECK(scales[1] == doctest::Approx(0.01));
+  CHECK(values[7] == -127);
+  CHECK(values[8] == 0);
+  CHECK(values[kInt8Block] == 50);
+  CHECK(values[kInt8Block + 1] == 127);
+  row.back() = INFINITY;
+  CHECK_FALSE(quantize_int8_blocks(row, values, scales));
+}
+
 TEST_CASE("int8: halves are rounded to even") {
   const std::array<float, 5> row = {127.0f, 0.5f, 1.5f, 2.5f, -0.5f};
   std::array<int8_t, 5> values = {};

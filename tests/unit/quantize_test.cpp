@@ -25,8 +25,8 @@ TEST_CASE("matrices become int8, what steers the memory does not") {
     CHECK(stored_as(WeightFormat::f16, role) == schema::DataType::f16);
     CHECK(stored_as(WeightFormat::f32, role) == schema::DataType::f32);
   }
-  CHECK(stored_as(WeightFormat::int4, WeightRole::low_rank) == schema::DataType::f16);
-  CHECK(stored_as(WeightFormat::int8, WeightRole::low_rank) == schema::DataType::f32);
+  for (WeightFormat format : {WeightFormat::f16, WeightFormat::int8, WeightFormat::int4})
+    CHECK(stored_as(format, WeightRole::low_rank) == schema::DataType::f16);
   for (WeightRole role : {WeightRole::gate, WeightRole::decay, WeightRole::vector,
                           WeightRole::convolution, WeightRole::scales}) {
     CHECK(stored_as(WeightFormat::int8, role) == schema::DataType::f32);
@@ -59,6 +59,28 @@ TEST_CASE("int4 is for projections of whole blocks, the vocabulary keeps eight b
   CHECK(find("wide.weight").type == schema::DataType::int8);  // 36 is no multiple of 32
   CHECK(find("wide.weight").block == 0);
   CHECK(find("embedding.int8").type == schema::DataType::dynamic_int8);
+  // What int8 matrices multiply has 16 bits there, too.
+  CHECK(find("narrow.int16").type == schema::DataType::dynamic_int16);
+  CHECK(find("wide.int16").type == schema::DataType::dynamic_int16);
+}
+
+TEST_CASE("int8 rows of more than 256 values have a scale for as many") {
+  for (const int32_t width : {256, 257, 1024}) {
+    CAPTURE(width);
+    Graph graph;
+    GraphBuilder g(graph);
+    const auto zeros = [](const Shape& shape) {
+      return constant(shape, std::vector<float>(element_count(shape)));
+    };
+    const Value table = g.weight("table", zeros({8, width}), WeightRole::embedding);
+    g.output(g.linear("logits", g.embedding("embedding", g.input_tokens(), table), table));
+    quantize_weights(graph, WeightFormat::int8);
+    const Tensor& stored = graph.tensors[static_cast<size_t>(table.tensor)];
+    const Tensor& scales = graph.tensors[static_cast<size_t>(stored.scales)];
+    CHECK(scales.type == schema::DataType::f32);
+    CHECK(stored.block == (width > 256 ? 256 : 0));
+    CHECK(scales.shape == (width > 256 ? Shape{8, (width + 255) / 256} : Shape{8}));
+  }
 }
 
 TEST_CASE("an input that several int8 matrices read is quantised once") {

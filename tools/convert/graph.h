@@ -52,7 +52,7 @@ struct Tensor {
   WeightRole role = WeightRole::vector;
   RowProducer rows;     ///< weights, but for those that are scales
   int32_t scales = -1;  ///< int8, int4 weights: the tensor that holds the scales
-  uint32_t block = 0;   ///< int4 weights: values per scale along a row; 0: one scale per row
+  uint32_t block = 0;   ///< int8, int4 weights: values per scale along a row; 0: one per row
   int32_t base = -1;    ///< an activation that is columns [column, column + width) of `base`
   uint32_t column = 0;
 };

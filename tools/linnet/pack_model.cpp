@@ -35,20 +35,33 @@ struct FreeMemory {
 };
 using AlignedBytes = std::unique_ptr<std::byte, FreeMemory>;
 
+uint64_t on_boundary(uint64_t bytes) {
+  return (bytes + kSegmentAlignment - 1) / kSegmentAlignment * kSegmentAlignment;
+}
+
 AlignedBytes aligned_bytes(size_t size) {
-  const size_t whole = (size + kSegmentAlignment - 1) / kSegmentAlignment * kSegmentAlignment;
-  AlignedBytes bytes(static_cast<std::byte*>(std::aligned_alloc(kSegmentAlignment, whole)));
+  AlignedBytes bytes(
+      static_cast<std::byte*>(std::aligned_alloc(kSegmentAlignment, on_boundary(size))));
   if (bytes == nullptr) throw std::bad_alloc();
   return bytes;
 }
 
+bool has_scales(DataType type) { return type == DataType::int8 || type == DataType::int4; }
+
 bool is_packed_type(DataType type) {
-  return type == DataType::f32 || type == DataType::int8 || type == DataType::int4;
+  return type == DataType::f32 || type == DataType::f16 || has_scales(type);
 }
 
 bool is_plain(const schema::TensorT& tensor) {
   return tensor.data != nullptr && tensor.data->size() != 0;
 }
+
+/// A weight that an operator multiplies by: so many matrices of as many rows one behind another.
+struct Stack {
+  int32_t weight = -1;
+  int32_t bias = -1;
+  uint32_t parts = 1;
+};
 
 /// A segment of the new file: bytes of the old one, or a matrix to pack.
 struct Piece {
@@ -84,27 +97,39 @@ class Packer {
     return options_.input + ": tensor '" + tensor.name + "'";
   }
 
-  const std::vector<int32_t>& linear_inputs(const schema::OperatorT& op) const {
-    constexpr size_t kLinearInputs = 3;
-    if (op.inputs.size() != kLinearInputs) {
-      throw std::runtime_error(options_.input + ": " + op.name + " has " +
-                               std::to_string(op.inputs.size()) + " inputs where 3 belong");
+  const std::vector<int32_t>& inputs_of(const schema::OperatorT& op, size_t count) const {
+    if (op.inputs.size() == count) return op.inputs;
+    throw std::runtime_error(options_.input + ": " + op.name + " has " +
+                             std::to_string(op.inputs.size()) + " inputs where " +
+                             std::to_string(count) + " belong");
+  }
+
+  /// What an operator multiplies by.
+  std::vector<Stack> stacks_of(const schema::OperatorT& op) const {
+    constexpr size_t kLinearInputs = 3, kMixtureInputs = 4;
+    if (const auto* mixture = op.attributes.AsMixtureOfExperts()) {
+      const std::vector<int32_t>& inputs = inputs_of(op, kMixtureInputs);
+      return {{inputs[1], -1, mixture->experts}, {inputs[2], -1, mixture->experts}};
     }
-    return op.inputs;
+    const auto* grouped = op.attributes.AsGroupedLinear();
+    if (grouped == nullptr && op.attributes.AsLinear() == nullptr) return {};
+    const std::vector<int32_t>& inputs = inputs_of(op, kLinearInputs);
+    return {{inputs[1], inputs[2], grouped != nullptr ? grouped->groups : 1}};
   }
 
   void choose_matrices() {
     for (const auto& entry : model_.entry_points) {
       for (const auto& op : entry->operators) {
-        if (op->attributes.type != schema::Attributes::Linear) continue;
-        const std::vector<int32_t>& inputs = linear_inputs(*op);
-        const schema::TensorT& weight = tensor(inputs[1]);
-        if (is_packed_type(weight.type) && is_plain(weight)) choose(inputs[1], inputs[2]);
+        for (const Stack& stack : stacks_of(*op)) {
+          const schema::TensorT& weight = tensor(stack.weight);
+          if (is_packed_type(weight.type) && is_plain(weight)) choose(stack);
+        }
       }
     }
   }
 
-  void choose(int32_t weight, int32_t bias) {
+  void choose(const Stack& stack) {
+    const auto [weight, bias, parts] = stack;
     schema::PackedSectionT& section = section_of(tensor(weight));
     const bool is_there = std::ranges::any_of(section.matrices, [&](const auto& known) {
       return known->weight == weight && known->bias == bias;
@@ -113,13 +138,14 @@ class Packer {
     auto matrix = std::make_unique<schema::PackedMatrixT>();
     matrix->weight = weight;
     matrix->bias = bias;
-    const linnet_matrix sizes = sizes_of(tensor(weight));
-    size_t bytes = 0;
+    const linnet_matrix sizes = sizes_of(tensor(weight), parts);
+    size_t part_bytes = 0;
     linnet_message why;
-    require_ok(linnet_packed_bytes(&sizes, &bytes, &why), why, name_of(tensor(weight)));
+    require_ok(linnet_packed_bytes(&sizes, &part_bytes, &why), why, name_of(tensor(weight)));
+    const uint64_t bytes = on_boundary(part_bytes) * (parts - 1) + part_bytes;
     matrix->data = std::make_unique<Segment>(0, bytes);
-    new_matrices_.insert(matrix.get());
-    report_.matrices += 1;
+    new_matrices_.emplace(matrix.get(), parts);
+    report_.matrices += parts;
     report_.packed_bytes += bytes;
     section.matrices.push_back(std::move(matrix));
   }
@@ -142,21 +168,24 @@ class Packer {
     return *model_.packed.back();
   }
 
-  linnet_matrix sizes_of(const schema::TensorT& weight) const {
-    if (weight.shape.size() != 2 || weight.shape[0] <= 0 || weight.shape[1] <= 0) {
-      throw std::runtime_error(name_of(weight) + " is no matrix, but a Linear multiplies by it");
+  /// Of one of the parts.
+  linnet_matrix sizes_of(const schema::TensorT& weight, uint32_t parts) const {
+    if (weight.shape.size() != 2 || weight.shape[0] <= 0 || weight.shape[1] <= 0 || parts == 0 ||
+        static_cast<uint32_t>(weight.shape[0]) % parts != 0) {
+      throw std::runtime_error(name_of(weight) +
+                               " is no matrix, or not as many as its operator "
+                               "multiplies by");
     }
     return {.type = static_cast<linnet_matrix_type>(weight.type),
-            .outputs = static_cast<size_t>(weight.shape[0]),
+            .outputs = static_cast<size_t>(weight.shape[0]) / parts,
             .inputs = static_cast<size_t>(weight.shape[1]),
-            .block = weight.type == DataType::int4 ? weight.block : 0,
+            .block = has_scales(weight.type) ? weight.block : 0,
             .values = nullptr,
             .scales = nullptr,
             .bias = nullptr};
   }
 
-  /// Takes away the plain form of matrices that nothing but Linear operators reads, and of their
-  /// scales.
+  /// Takes away the plain form of matrices that nothing but products reads, and of their scales.
   void drop_plain() {
     std::set<int32_t> packed;
     for (const auto& section : model_.packed) {
@@ -178,10 +207,12 @@ class Packer {
     }
   }
 
-  static void keep_read(const schema::OperatorT& op, std::set<int32_t>& kept) {
-    const bool is_linear = op.attributes.type == schema::Attributes::Linear;
-    for (size_t i = 0; i < op.inputs.size(); ++i) {
-      if (op.inputs[i] >= 0 && !(is_linear && i == 1)) kept.insert(op.inputs[i]);
+  void keep_read(const schema::OperatorT& op, std::set<int32_t>& kept) const {
+    const std::vector<Stack> stacks = stacks_of(op);
+    for (const int32_t input : op.inputs) {
+      const bool is_multiplied =
+          std::ranges::any_of(stacks, [&](const Stack& stack) { return stack.weight == input; });
+      if (input >= 0 && !is_multiplied) kept.insert(input);
     }
   }
 
@@ -267,44 +298,58 @@ class Packer {
     }
   }
 
+  /// Part after part, each on a boundary.
   void write_packed(const schema::PackedMatrixT& matrix, convert::OutputFile& file) {
     const schema::Tensor& weight = source_.tensor(matrix.weight);
-    linnet_matrix plain = sizes_of(*model_.tensors[static_cast<size_t>(matrix.weight)]);
+    const uint32_t parts = new_matrices_.at(&matrix);
+    linnet_matrix plain = sizes_of(*model_.tensors[static_cast<size_t>(matrix.weight)], parts);
     const uint64_t count = uint64_t{plain.outputs} * plain.inputs;
-    const uint64_t scale_count =
-        plain.block == 0 ? plain.outputs : uint64_t{plain.outputs} * (plain.inputs / plain.block);
-    const AlignedBytes values = read(weight, count * element_bits(weight.type()) / 8);
-    plain.values = values.get();
+    const uint64_t row_scales =
+        plain.block == 0 ? 1 : (plain.inputs + plain.block - 1) / plain.block;
+    const uint64_t scale_count = row_scales * plain.outputs;
+    const uint64_t value_bytes = count * element_bits(weight.type()) / 8;
     AlignedBytes scales, bias;
-    if (weight.type() != DataType::f32) {
-      const uint64_t bytes = plain.block == 0 ? sizeof(float) : sizeof(uint16_t);
-      scales = read(source_.tensor(weight.scales()), scale_count * bytes);
-      plain.scales = scales.get();
+    uint64_t scale_bytes = 0;
+    if (has_scales(weight.type())) {
+      const bool is_half = plain.block != 0 && weight.type() == DataType::int4;
+      const uint64_t bytes = is_half ? sizeof(uint16_t) : sizeof(float);
+      scale_bytes = scale_count * bytes;
     }
-    if (matrix.bias >= 0) {
-      bias = read(source_.tensor(matrix.bias), plain.outputs * sizeof(float));
-      plain.bias = reinterpret_cast<const float*>(bias.get());
-    }
-    const size_t size = matrix.data->size();
-    const AlignedBytes packed = aligned_bytes(size);
+    size_t size = 0;
     linnet_message why;
-    require_ok(linnet_pack(&plain, packed.get(), size, &why), why,
-               options_.input + ": tensor '" + string_of(weight.name()) + "'");
-    file.write({packed.get(), size});
-    tell_progress(file);
+    require_ok(linnet_packed_bytes(&plain, &size, &why), why, string_of(weight.name()));
+    const AlignedBytes packed = aligned_bytes(size);
+    for (uint32_t part = 0; part < parts; ++part) {
+      const AlignedBytes values = read(weight, value_bytes, part, parts);
+      plain.values = values.get();
+      if (scale_bytes != 0)
+        scales = read(source_.tensor(weight.scales()), scale_bytes, part, parts);
+      plain.scales = scales.get();
+      if (matrix.bias >= 0)
+        bias = read(source_.tensor(matrix.bias), plain.outputs * sizeof(float), part, parts);
+      plain.bias = reinterpret_cast<const float*>(bias.get());
+      require_ok(linnet_pack(&plain, packed.get(), size, &why), why,
+                 options_.input + ": tensor '" + string_of(weight.name()) + "'");
+      file.pad_to(kSegmentAlignment);
+      file.write({packed.get(), size});
+      tell_progress(file);
+    }
   }
 
-  /// A weight's values, which must be `bytes` that the file really has.
-  AlignedBytes read(const schema::Tensor& weight, uint64_t bytes) const {
+  /// Part `part` of a weight's values, which must be `parts` times `bytes` that the file really
+  /// has.
+  AlignedBytes read(const schema::Tensor& weight, uint64_t bytes, uint32_t part,
+                    uint32_t parts) const {
     const Segment* segment = weight.data();
     const uint64_t found = segment == nullptr ? 0 : segment->size();
-    if (found != bytes || found > input_.size() || segment->offset() > input_.size() - found) {
+    if (found != bytes * parts || found > input_.size() ||
+        segment->offset() > input_.size() - found) {
       throw std::runtime_error(options_.input + ": tensor '" + string_of(weight.name()) +
-                               "' should have " + std::to_string(bytes) +
+                               "' should have " + std::to_string(bytes * parts) +
                                " bytes within the file, found " + std::to_string(found));
     }
     AlignedBytes memory = aligned_bytes(bytes);
-    input_.read_at(segment->offset(), {memory.get(), bytes});
+    input_.read_at(segment->offset() + part * bytes, {memory.get(), bytes});
     return memory;
   }
 
@@ -312,7 +357,7 @@ class Packer {
   const ModelFile source_;
   const InputFile input_;
   schema::ModelT model_;
-  std::set<const schema::PackedMatrixT*> new_matrices_;
+  std::map<const schema::PackedMatrixT*, uint32_t> new_matrices_;  // and the parts of each
   std::vector<Piece> pieces_;
   std::map<std::pair<uint64_t, uint64_t>, size_t> old_pieces_;  // by offset and size
   PackReport report_;

@@ -14,6 +14,7 @@ extern "C" {
 /* The types of weights that are packed; the numbers are those of the file format. */
 typedef enum linnet_matrix_type {
   LINNET_MATRIX_F32 = 0,
+  LINNET_MATRIX_F16 = 1,
   LINNET_MATRIX_INT8 = 3,
   LINNET_MATRIX_INT4 = 4
 } linnet_matrix_type;
@@ -24,9 +25,11 @@ typedef struct linnet_matrix {
   linnet_matrix_type type;
   size_t outputs;
   size_t inputs;
-  size_t block;       /* int4: values per scale along a row, a multiple of 32; 0: one per row */
-  const void* values; /* float, int8_t, or two int4 per byte: (nibble - 8) * scale, low first */
-  const void* scales; /* int8, int4: float [outputs], or bfloat16 [outputs, inputs / block] */
+  size_t block; /* values per scale along a row; 0: one per row. int8: a multiple of 256, the
+                   last block of a row may be shorter; int4: of 32, and divides a row */
+  const void*
+      values; /* float, binary16, int8_t, or two int4 per byte: (nibble - 8) * scale, low first */
+  const void* scales; /* float [outputs], or [outputs, blocks]: of int8 float, of int4 bfloat16 */
   const float* bias;  /* [outputs], or NULL */
 } linnet_matrix;
 

@@ -33,7 +33,9 @@ uint64_t value_bits(DataType type) {
 
 uint64_t scale_bytes_per_row(const Tensor& weight, uint64_t width) {
   if (weight.scales < 0) return 0;
-  return weight.block == 0 ? sizeof(float) : width / weight.block * sizeof(uint16_t);
+  if (weight.block == 0) return sizeof(float);
+  if (weight.type == DataType::int4) return width / weight.block * sizeof(uint16_t);
+  return (width + weight.block - 1) / weight.block * sizeof(float);
 }
 
 template <typename T>
@@ -48,7 +50,8 @@ bool encode_row(const Tensor& weight, std::span<const float> row, std::span<std:
     case DataType::f16:
       return to_f16(row, as<uint16_t>(values));
     case DataType::int8:
-      return quantize_int8(row, as<int8_t>(values), as<float>(scales)[0]);
+      return weight.block == 0 ? quantize_int8(row, as<int8_t>(values), as<float>(scales)[0])
+                               : quantize_int8_blocks(row, as<int8_t>(values), as<float>(scales));
     case DataType::int4:
       return weight.block == 0
                  ? quantize_int4_row(row, as<uint8_t>(values), as<float>(scales)[0])

@@ -22,16 +22,15 @@ struct Rule {
 // are what decoding waits for, so it bears the fewest bits. The table of the vocabulary keeps
 // eight: a row stands alone for its token, both where it's embedded and where it's predicted. What
 // steers the memory stays exact, since its errors pile up over time, and is small. Other low-rank
-// paths are f16 beside int4, as checkpoints have them: in f32 they'd be a fifth of the bytes of a
-// token. Beside int8 they stay f32, whose products of a whole chunk are faster. An LSTM's recurrent
-// matrix feeds its own errors back at every token and is read once for each, so that it keeps the
-// 11 bits of f16, at half the bytes.
+// paths are f16, as checkpoints have them: in f32 they'd be a sixth of the bytes of an int8 token
+// and a fifth of an int4 one's. An LSTM's recurrent matrix feeds its own errors back at every token
+// and is read once for each, so that it keeps the 11 bits of f16, at half the bytes.
 constexpr Rule kRules[] = {
     {WeightRole::projection, DataType::f16, DataType::int8, DataType::int4},
     {WeightRole::embedding, DataType::f16, DataType::int8, DataType::int8},
     {WeightRole::head, DataType::f16, DataType::int8, DataType::int8},
     {WeightRole::gate, DataType::f32, DataType::f32, DataType::f32},
-    {WeightRole::low_rank, DataType::f16, DataType::f32, DataType::f16},
+    {WeightRole::low_rank, DataType::f16, DataType::f16, DataType::f16},
     {WeightRole::decay, DataType::f16, DataType::f32, DataType::f32},
     {WeightRole::recurrent, DataType::f16, DataType::f16, DataType::f16},
     {WeightRole::vector, DataType::f32, DataType::f32, DataType::f32},
@@ -58,15 +57,15 @@ bool one_scale_loses_nothing(const Tensor& weight) {
   return true;
 }
 
-/// What the rows that int8 and int4 matrices multiply become. A scale per row is coarse where a few
+/// What the rows that matrices of a type multiply become. A scale per row is coarse where a few
 /// values of it are large, as products of activations are: with int8 weights most of the error
-/// would be theirs, so that those get 16 bits, in two pieces, which costs a chunk time but a
-/// decoded token, who waits for the weights, next to none. int4 weights err more than 8-bit rows
-/// do.
-DataType rows_of(WeightFormat format) {
-  return format == WeightFormat::int8 ? DataType::dynamic_int16 : DataType::dynamic_int8;
+/// would be theirs, so that those get 16 bits, which costs a chunk time but a decoded token, who
+/// waits for the weights, next to none. int4 weights err more than 8-bit rows do.
+DataType rows_for(DataType weights) {
+  return weights == DataType::int8 ? DataType::dynamic_int16 : DataType::dynamic_int8;
 }
 
+/// Values per scale along a row; 0: one scale per row.
 /// int4 is there for whole blocks only.
 DataType type_of(const Tensor& weight, WeightFormat format) {
   const DataType type = stored_as(format, weight.role);
@@ -75,14 +74,22 @@ DataType type_of(const Tensor& weight, WeightFormat format) {
   return whole ? DataType::int4 : DataType::int8;
 }
 
+/// Values per scale along a row; 0: one scale per row.
+uint32_t block_of(const Tensor& weight) {
+  if (weight.type == DataType::int4) return one_scale_loses_nothing(weight) ? 0 : kInt4Block;
+  const bool is_long = weight.shape.size() == 2 && weight.shape[1] > int32_t{kInt8Block};
+  return is_long ? kInt8Block : 0;
+}
+
 int32_t add_scales(Graph& graph, const Tensor& weight) {
   Tensor scales;
   scales.name = weight.name + ".scales";
   scales.storage = schema::Storage::weight;
   scales.shape = {weight.shape[0]};
   if (weight.block != 0) {
-    scales.type = DataType::bf16;
-    scales.shape.push_back(weight.shape[1] / static_cast<int32_t>(weight.block));
+    const auto block = static_cast<int32_t>(weight.block);
+    scales.type = weight.type == DataType::int4 ? DataType::bf16 : DataType::f32;
+    scales.shape.push_back((weight.shape[1] + block - 1) / block);
   }
   scales.role = WeightRole::scales;
   graph.tensors.push_back(std::move(scales));
@@ -92,15 +99,16 @@ int32_t add_scales(Graph& graph, const Tensor& weight) {
 /// Inserts Quantize operators before the first operator that needs each.
 class ActivationQuantizer {
  public:
-  /// `rows` is what the inputs become.
-  ActivationQuantizer(Graph& graph, EntryPoint& entry, DataType rows)
-      : graph_(graph), operators_(entry.operators), rows_(rows) {}
+  ActivationQuantizer(Graph& graph, EntryPoint& entry)
+      : graph_(graph), operators_(entry.operators) {}
 
   void run() {
     std::vector<Operator> before = std::exchange(operators_, {});
     for (Operator& op : before) {
-      if (multiplies(op) && takes_int8(op.inputs[1])) {
-        op.inputs[0] = quantized(op.inputs[0], rows_for(op));
+      if (multiplies(op)) {
+        const DataType weights = graph_.tensors[static_cast<size_t>(op.inputs[1])].type;
+        if (weights == DataType::int8 || weights == DataType::int4)
+          op.inputs[0] = quantized(op.inputs[0], rows_for(weights));
       }
       operators_.push_back(std::move(op));
     }
@@ -111,16 +119,6 @@ class ActivationQuantizer {
   static bool multiplies(const Operator& op) {
     return std::holds_alternative<Linear>(op.attributes) ||
            std::holds_alternative<MixtureOfExperts>(op.attributes);
-  }
-
-  bool takes_int8(int32_t weight) const {
-    const DataType type = graph_.tensors[static_cast<size_t>(weight)].type;
-    return type == DataType::int8 || type == DataType::int4;
-  }
-
-  /// A mixture quantises what is between its matrices by itself, in 8 bits, as its input then is.
-  DataType rows_for(const Operator& op) const {
-    return std::holds_alternative<MixtureOfExperts>(op.attributes) ? DataType::dynamic_int8 : rows_;
   }
 
   int32_t quantized(int32_t input, DataType type) {
@@ -140,7 +138,6 @@ class ActivationQuantizer {
 
   Graph& graph_;
   std::vector<Operator>& operators_;
-  const DataType rows_;
   std::map<std::pair<int32_t, DataType>, int32_t> made_;  // an input's quantised forms
 };
 
@@ -184,15 +181,11 @@ void quantize_weights(Graph& graph, WeightFormat format) {
     if (weight.storage != schema::Storage::weight) continue;
     weight.type = type_of(weight, format);
     if (weight.type != DataType::int8 && weight.type != DataType::int4) continue;
-    if (weight.type == DataType::int4 && !one_scale_loses_nothing(weight)) {
-      weight.block = kInt4Block;
-    }
+    weight.block = block_of(weight);
     const int32_t scales = add_scales(graph, weight);
     graph.tensors[i].scales = scales;  // `weight` has moved
   }
-  for (EntryPoint* entry : graph.entry_points()) {
-    ActivationQuantizer(graph, *entry, rows_of(format)).run();
-  }
+  for (EntryPoint* entry : graph.entry_points()) ActivationQuantizer(graph, *entry).run();
 }
 
 }  // namespace linnet::convert

@@ -104,6 +104,17 @@ bool quantize_int8(std::span<const float> row, std::span<int8_t> values, float& 
   return true;
 }
 
+bool quantize_int8_blocks(std::span<const float> row, std::span<int8_t> values,
+                          std::span<float> scales) {
+  for (size_t i = 0; i < scales.size(); ++i) {
+    const size_t first = i * kInt8Block;
+    const size_t count = std::min(kInt8Block, row.size() - first);
+    if (!quantize_int8(row.subspan(first, count), values.subspan(first, count), scales[i]))
+      return false;
+  }
+  return true;
+}
+
 bool quantize_int4_blocks(std::span<const float> row, std::span<uint8_t> nibbles,
                           std::span<uint16_t> scales) {
   for (size_t i = 0; i < scales.size(); ++i) {

@@ -1,0 +1,249 @@
+#include "runtime/kernels/int8_matrix.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "runtime/kernels/tile_targets.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "runtime/kernels/int8_matrix.cpp"
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
+
+HWY_BEFORE_NAMESPACE();
+namespace linnet::kernels::HWY_NAMESPACE {
+
+namespace hn = hwy::HWY_NAMESPACE;
+
+// A panel's sixteen rows are a multiple of the lanes of every vector.
+using Floats = hn::CappedTag<float, int8_panel_rows>;
+using Ints = hn::Rebind<int32_t, Floats>;
+using Weights = hn::Repartition<int8_t, Ints>;
+using Bytes = hn::Repartition<uint8_t, Ints>;
+
+constexpr size_t line = int8_panel_rows * sizeof(int32_t);  // bytes of a panel's four columns
+
+/// Rows of x and vectors of outputs that are multiplied together: as many as registers hold sums
+/// of, two for each.
+constexpr size_t tile_rows = HWY_TARGET == HWY_AVX3_DL ? 6 : 2;
+constexpr size_t tile_vectors = 2;
+/// For a single row.
+constexpr size_t row_vectors = 4;
+
+/// Bytes of x that are multiplied by a panel after another, so that they stay in the second cache.
+constexpr size_t block_bytes = 384 << 10;
+
+/// Where a vector of outputs begins in its panel.
+HWY_INLINE const std::byte* place_of(const Int8Matrix& w, size_t panel_bytes, size_t output) {
+  return w.panels + output / int8_panel_rows * panel_bytes +
+         output % int8_panel_rows * sizeof(int32_t);
+}
+
+/// A tile: some rows of x times some vectors of outputs. Every index of its arrays is a constant,
+/// without which compilers would keep them in memory.
+template <class Rows, class Vectors, class Pairs>
+class Tile;
+template <size_t... rows, size_t... vectors, size_t... pairs>
+class Tile<std::index_sequence<rows...>, std::index_sequence<vectors...>,
+           std::index_sequence<pairs...>> {
+ public:
+  static constexpr size_t width = sizeof...(vectors);
+
+  HWY_INLINE Tile(const Int8Matrix& w, size_t panel_bytes, size_t output, const Int16Rows& x,
+                  size_t row)
+      : panels_{place_of(w, panel_bytes, output + vectors * hn::Lanes(Floats()))...},
+        x_(x.values + row * x.stride),
+        stride_(x.stride) {
+    ((sums_[pairs] = hn::Zero(Floats())), ...);
+  }
+
+  /// Adds the products of a run of `groups` groups of four columns.
+  HWY_INLINE void add_run(size_t groups) {
+    ((high_[pairs] = low_[pairs] = hn::Zero(Ints())), ...);
+    const size_t scales_at = at_;
+    at_ += line;
+    size_t g = 0;
+    for (; g + 4 <= groups; g += 4) {
+      add_group();
+      add_group();
+      add_group();
+      add_group();
+    }
+    for (; g < groups; ++g) add_group();
+    const hn::Vec<Floats> scales[] = {floats(vectors, scales_at)...};
+    ((sums_[pairs] = hn::MulAdd(whole<pairs>(), scales[pairs % width], sums_[pairs])), ...);
+  }
+
+  /// After all runs: y of the tile's rows, which start at `row` and `output`.
+  HWY_INLINE void store(const Int8Matrix& w, const float* row_scales, size_t row, size_t output,
+                        MutableRows y) const {
+    const size_t lanes = hn::Lanes(Floats());
+    (store_one(hn::MulAdd(hn::Sub(sums_[pairs], floats(pairs % width, at_)),
+                          hn::Set(Floats(), row_scales[row + pairs / width]),
+                          floats(pairs % width, at_ + line)),
+               w.outputs, output + pairs % width * lanes, y[row + pairs / width]),
+     ...);
+  }
+
+ private:
+  HWY_INLINE void add_group() {
+    const hn::Vec<Weights> weights[] = {
+        hn::LoadU(Weights(), reinterpret_cast<const int8_t*>(panels_[vectors] + at_))...};
+    (add_products<pairs>(weights[pairs % width]), ...);
+    at_ += line;
+    x_ += 8;
+  }
+
+  template <size_t pair>
+  HWY_INLINE void add_products(hn::Vec<Weights> weights) {
+    const Ints di;
+    const Bytes db;
+    const uint8_t* x = x_ + pair / width * stride_;
+    int32_t four_high, four_low;
+    std::memcpy(&four_high, x, sizeof four_high);
+    std::memcpy(&four_low, x + 4, sizeof four_low);
+    high_[pair] = hn::SumOfMulQuadAccumulate(di, hn::BitCast(db, hn::Set(di, four_high)), weights,
+                                             high_[pair]);
+    low_[pair] =
+        hn::SumOfMulQuadAccumulate(di, hn::BitCast(db, hn::Set(di, four_low)), weights, low_[pair]);
+  }
+
+  template <size_t pair>
+  HWY_INLINE hn::Vec<Floats> whole() const {
+    return hn::ConvertTo(Floats(), hn::Add(hn::ShiftLeft<8>(high_[pair]), low_[pair]));
+  }
+
+  HWY_INLINE hn::Vec<Floats> floats(size_t vector, size_t at) const {
+    return hn::LoadU(Floats(), reinterpret_cast<const float*>(panels_[vector] + at));
+  }
+
+  static HWY_INLINE void store_one(hn::Vec<Floats> sum, size_t outputs, size_t output, float* y) {
+    const Floats d;
+    if (output + hn::Lanes(d) <= outputs) {
+      hn::StoreU(sum, d, y + output);
+    } else if (output < outputs) {
+      hn::StoreN(sum, d, y + output, outputs - output);
+    }
+  }
+
+  const std::byte* panels_[width];
+  size_t at_ = 0;  // of the panels
+  const uint8_t* x_;
+  size_t stride_;
+  hn::Vec<Ints> high_[sizeof...(pairs)];
+  hn::Vec<Ints> low_[sizeof...(pairs)];
+  hn::Vec<Floats> sums_[sizeof...(pairs)];
+};
+
+template <size_t rows, size_t vectors>
+HWY_INLINE void multiply_tile(const Int8Matrix& w, size_t panel_bytes, const Int16Rows& x,
+                              size_t row, size_t output, MutableRows y) {
+  Tile<std::make_index_sequence<rows>, std::make_index_sequence<vectors>,
+       std::make_index_sequence<rows * vectors>>
+      tile(w, panel_bytes, output, x, row);
+  for (size_t k = 0; k < w.inputs; k += int8_run)
+    tile.add_run((std::min(int8_run, w.inputs - k) + 3) / 4);
+  tile.store(w, x.scales, row, output, y);
+}
+
+template <size_t vectors>
+HWY_INLINE void multiply_rows(const Int8Matrix& w, size_t panel_bytes, const Int16Rows& x,
+                              size_t row, size_t end, size_t output, MutableRows y) {
+  for (; row + tile_rows <= end; row += tile_rows)
+    multiply_tile<tile_rows, vectors>(w, panel_bytes, x, row, output, y);
+  for (; row + 2 <= end; row += 2) multiply_tile<2, vectors>(w, panel_bytes, x, row, output, y);
+  if (row < end) multiply_tile<1, vectors>(w, panel_bytes, x, row, output, y);
+}
+
+/// The outputs of vectors from `output` to `end`, for the rows from `row` to `row_end`.
+template <size_t vectors>
+HWY_INLINE void multiply_block(const Int8Matrix& w, const Int16Rows& x, size_t row, size_t row_end,
+                               size_t output, size_t end, MutableRows y) {
+  const size_t panel_bytes = int8_panel_bytes(w.inputs);
+  const size_t lanes = hn::Lanes(Floats());
+  for (; output + vectors * lanes <= end; output += vectors * lanes)
+    multiply_rows<vectors>(w, panel_bytes, x, row, row_end, output, y);
+  for (; output < end; output += lanes)
+    multiply_rows<1>(w, panel_bytes, x, row, row_end, output, y);
+}
+
+void multiply_int8(const Int8Matrix& w, size_t rows, const Int16Rows& x, size_t first, size_t count,
+                   MutableRows y) {
+  const size_t output = first * int8_panel_rows;
+  const size_t end = output + count * int8_panel_rows;
+  if (rows == 1) return multiply_block<row_vectors>(w, x, 0, 1, output, end, y);
+  const size_t fitting = block_bytes / std::max<size_t>(x.stride, 1) / tile_rows * tile_rows;
+  const size_t block = std::max(fitting, tile_rows);
+  for (size_t row = 0; row < rows; row += block)
+    multiply_block<tile_vectors>(w, x, row, std::min(row + block, rows), output, end, y);
+}
+
+/// The bits of the largest magnitude: those of what is not a number exceed all others.
+HWY_INLINE uint32_t largest_bits(const float* x, size_t count) {
+  const hn::ScalableTag<float> d;
+  const hn::RebindToUnsigned<decltype(d)> du;
+  const size_t lanes = hn::Lanes(d);
+  auto largest = hn::Zero(du);
+  size_t i = 0;
+  for (; i + lanes <= count; i += lanes)
+    largest = hn::Max(largest, hn::BitCast(du, hn::Abs(hn::LoadU(d, x + i))));
+  if (i < count)
+    largest = hn::Max(largest, hn::BitCast(du, hn::Abs(hn::LoadN(d, x + i, count - i))));
+  return hn::ReduceMax(du, largest);
+}
+
+/// As many values as a vector has lanes: their high and low bytes, by fours.
+template <class Vector>
+HWY_INLINE void store_bytes(Vector x, hn::Vec<Floats> inverse, uint8_t* q) {
+  const Ints di;
+  const hn::RebindToUnsigned<Ints> du;
+  const hn::Rebind<uint8_t, Ints> bytes;
+  const hn::Repartition<uint32_t, decltype(bytes)> fours;
+  const auto nearest = hn::NearestInt(hn::Mul(x, inverse));
+  const auto value = hn::BitCast(du, hn::Add(nearest, hn::Set(di, 32768)));
+  const auto high = hn::BitCast(fours, hn::TruncateTo(bytes, hn::ShiftRight<8>(value)));
+  const auto low = hn::BitCast(fours, hn::TruncateTo(bytes, value));
+  hn::StoreInterleaved2(high, low, fours, reinterpret_cast<uint32_t*>(q));
+}
+
+float quantize_int16(const float* x, size_t count, uint8_t* q) {
+  const Floats d;
+  const size_t lanes = hn::Lanes(d);
+  const uint32_t bits = largest_bits(x, count);
+  float largest;
+  std::memcpy(&largest, &bits, sizeof largest);
+  constexpr float steps = 32767.0f, smallest = 1e-30f;
+  // Below it the inverse could be infinite. What is not a number stays so.
+  const bool is_zero = largest < smallest;
+  const auto inverse = hn::Set(d, is_zero ? 0.0f : steps / largest);
+  size_t i = 0;
+  for (; i + lanes <= count; i += lanes) store_bytes(hn::LoadU(d, x + i), inverse, q + 2 * i);
+  if (i < count) {
+    HWY_ALIGN uint8_t last[2 * int8_panel_rows];
+    store_bytes(hn::LoadN(d, x + i, count - i), inverse, last);
+    std::memcpy(q + 2 * i, last, Int16Rows::row_bytes(count) - 2 * i);
+  }
+  return is_zero ? 0.0f : largest / steps;
+}
+
+}  // namespace linnet::kernels::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace linnet::kernels {
+
+HWY_EXPORT(multiply_int8);
+HWY_EXPORT(quantize_int16);
+
+void multiply_int8(const Int8Matrix& w, size_t rows, const Int16Rows& x, size_t first, size_t count,
+                   MutableRows y) {
+  HWY_DYNAMIC_DISPATCH(multiply_int8)(w, rows, x, first, count, y);
+}
+
+float quantize_int16(const float* x, size_t count, uint8_t* q) {
+  return HWY_DYNAMIC_DISPATCH(quantize_int16)(x, count, q);
+}
+
+}  // namespace linnet::kernels
+#endif
