@@ -24,6 +24,7 @@ std::vector<std::string> default_layer_types(const Config& config, int32_t layer
       config.has("sliding_window_pattern") ? "sliding_window_pattern" : "_sliding_window_pattern";
   const int32_t pattern = config.size(key, 6);
   std::vector<std::string> types;
+  types.reserve(static_cast<size_t>(layers));
   for (int32_t i = 1; i <= layers; ++i) types.emplace_back(i % pattern == 0 ? kFull : kSliding);
   return types;
 }

@@ -106,6 +106,7 @@ class GptNeo {
 
   static std::vector<std::string> alternating(int32_t layers) {
     std::vector<std::string> types;
+    types.reserve(static_cast<size_t>(layers));
     for (int32_t i = 0; i < layers; ++i) types.emplace_back(i % 2 == 0 ? "global" : "local");
     return types;
   }

@@ -25,6 +25,7 @@ std::vector<int32_t> read_windows(const Config& config, size_t layers) {
   const bool has_window =
       config.flag("use_sliding_window", false) && !config.is_null("sliding_window");
   std::vector<std::string> by_number;
+  by_number.reserve(layers);
   const double first = config.number("max_window_layers", 28);
   for (size_t i = 0; i < layers; ++i) {
     const bool is_sliding = has_window && static_cast<double>(i) >= first;
