@@ -18,8 +18,20 @@ struct Int16Rows {
   size_t stride = 0;              ///< bytes from one row to the next
 };
 
-/// One such row of `count` values: writes row_bytes(count) bytes and returns the scale, which is
-/// not a number if a value isn't.
+/// Rows of 8-bit integers, as XNNPACK makes them: x[i] is about scale * (q[i] - zero_point).
+struct Int8Rows {
+  struct Parameters {
+    int32_t zero_point = 0;
+    float scale = 0;
+  };
+
+  const int8_t* values = nullptr;  ///< up to 3 bytes behind a row are read, and count nothing
+  const Parameters* parameters = nullptr;  ///< one per row
+  size_t stride = 0;
+};
+
+/// One row of 16-bit integers made of `count` values: writes row_bytes(count) bytes and returns the
+/// scale, which is not a number if a value isn't.
 float quantize_int16(const float* x, size_t count, uint8_t* q);
 
 /// A matrix of int8 weights with a scale for every `int8_run` of them along a row, laid out in
@@ -51,6 +63,8 @@ void pack_int8(const int8_t* matrix, const float* scales, size_t block, const fl
 /// may be split among threads; a result has the same bits whatever the other rows and panels of a
 /// call are.
 void multiply_int8(const Int8Matrix& w, size_t rows, const Int16Rows& x, size_t first, size_t count,
+                   MutableRows y);
+void multiply_int8(const Int8Matrix& w, size_t rows, const Int8Rows& x, size_t first, size_t count,
                    MutableRows y);
 
 }  // namespace linnet::kernels

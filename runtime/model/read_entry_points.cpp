@@ -157,20 +157,6 @@ struct FoundEntry {
   EntryPoint* to;
 };
 
-/// Files of earlier versions multiply int8 matrices by dynamic_int8 rows: those become 16 bits
-/// wide, as the kernels want them.
-void widen_rows(Graph* graph) {
-  for (const Operator& op : graph->operators) {
-    const bool multiplies = std::holds_alternative<LinearAttributes>(op.attributes) ||
-                            std::holds_alternative<MixtureOfExpertsAttributes>(op.attributes);
-    if (!multiplies || op.inputs.size() < 2 || op.inputs[0] < 0 || op.inputs[1] < 0) continue;
-    Tensor& x = graph->tensors[static_cast<size_t>(op.inputs[0])];
-    const Tensor& weight = graph->tensors[static_cast<size_t>(op.inputs[1])];
-    if (weight.type == DataType::int8 && x.type == DataType::dynamic_int8)
-      x.type = DataType::dynamic_int16;
-  }
-}
-
 }  // namespace
 
 Status read_entry_points(const schema::Model& header, Graph* out) {
@@ -205,7 +191,6 @@ Status read_entry_points(const schema::Model& header, Graph* out) {
   if (first == 0 && !out->encode.exists() && !out->decode.exists()) {
     return Status::error(LINNET_UNSUPPORTED, "has no entry point 'decode' or 'encode'");
   }
-  widen_rows(out);
   const int32_t logits = out->main_entry().outputs[0].tensor;
   out->vocabulary = out->tensors[static_cast<size_t>(logits)].columns().number();
   return Status::ok();

@@ -21,14 +21,14 @@ Status MatrixProduct::check(const Site& site, const Tensor* matrix, const char* 
 
 Status MatrixProduct::check_input(const Site& site, const Tensor* x, DataType weights,
                                   size_t columns) {
-  const DataType type = QuantizedRows::type_for(weights);
-  if (type == DataType::f32) return site.expect_activation(x, "input", columns);
-  const bool fits = x != nullptr && x->storage == Storage::activation && x->type == type &&
-                    x->rank == 2 && x->columns() == Dimension(columns);
+  if (!takes_quantized(weights)) return site.expect_activation(x, "input", columns);
+  const bool fits = x != nullptr && x->storage == Storage::activation &&
+                    QuantizedRows::fit(x->type, weights) && x->rank == 2 &&
+                    x->columns() == Dimension(columns);
   if (fits) return Status::ok();
   return site.fail(
-      type == DataType::dynamic_int16
-          ? "has an int8 matrix, but an input that is not dynamic_int16 of as many columns"
+      weights == DataType::int8
+          ? "has an int8 matrix, but an input that is not dynamic_int8 or _int16 of as many columns"
           : "has an int4 matrix, but an input that is not dynamic_int8 of as many columns");
 }
 
@@ -113,7 +113,11 @@ Status MatrixProduct::run(size_t rows, const float* x, float* y) {
 Status MatrixProduct::run(size_t rows, const QuantizedRows& x, float* y) {
   if (rows == 0) return Status::ok();
   if (kernel_ == Kernel::int8) {
-    run_int8(rows, x.int16_rows(), {y, output_stride_});
+    if (x.type() == DataType::dynamic_int16) {
+      run_int8(rows, x.int16_rows(), {y, output_stride_});
+    } else {
+      run_int8(rows, x.int8_rows(), {y, output_stride_});
+    }
     return Status::ok();
   }
   xnn_status status = xnn_status_success;
@@ -128,7 +132,8 @@ void MatrixProduct::run_half(size_t rows, kernels::ConstRows x, kernels::Mutable
   });
 }
 
-void MatrixProduct::run_int8(size_t rows, const kernels::Int16Rows& x, kernels::MutableRows y) {
+template <class Input>
+void MatrixProduct::run_int8(size_t rows, const Input& x, kernels::MutableRows y) {
   parallel_for(threads_for(rows), int8_.panel_count(), work(rows), [&](size_t first, size_t count) {
     kernels::multiply_int8(int8_, rows, x, first, count, y);
     activate_panels(rows, first, count, y);

@@ -12,7 +12,7 @@ namespace linnet {
 
 /// y = activation(x W^T + bias) for one matrix of the model. By XNNPACK: f32 weights, and int4 ones
 /// with rows that are made int8 before. By kernels of ours: f16 weights, and int8 ones with rows
-/// that are made 16 bits wide before.
+/// that are made 16 or 8 bits wide before.
 class MatrixProduct {
  public:
   /// Whether x are rows of integers.
@@ -47,7 +47,8 @@ class MatrixProduct {
   pthreadpool_t threads_for(size_t rows) const;
   size_t work(size_t rows) const { return rows * inputs_ * outputs_; }
   void run_half(size_t rows, kernels::ConstRows x, kernels::MutableRows y);
-  void run_int8(size_t rows, const kernels::Int16Rows& x, kernels::MutableRows y);
+  template <class Input>
+  void run_int8(size_t rows, const Input& x, kernels::MutableRows y);
   xnn_status set_up(size_t rows, const QuantizedRows& x, float* y);
   Status finish(size_t rows, xnn_status status, const void* x, float* y);
   void activate(size_t rows, size_t column, size_t columns, kernels::MutableRows y) const;

@@ -52,14 +52,14 @@ Status MixtureOfExperts::check(const Site& site) {
 }
 
 MixtureOfExperts::Sizes MixtureOfExperts::sizes_of(const MixtureOfExpertsAttributes& attributes,
-                                                   const Tensor& gate_and_up, const Tensor& down,
-                                                   size_t largest_tokens) {
+                                                   DataType inputs, const Tensor& gate_and_up,
+                                                   const Tensor& down, size_t largest_tokens) {
   return {.width = gate_and_up.columns().number(),
           .hidden = down.columns().number(),
           .experts = attributes.experts,
           .per_token = attributes.experts_per_token,
           .tokens = largest_tokens,
-          .inputs = QuantizedRows::type_for(gate_and_up.type),
+          .inputs = inputs,
           .between = QuantizedRows::type_for(down.type)};
 }
 
@@ -91,15 +91,17 @@ MixtureOfExperts::Scratch MixtureOfExperts::lay_out(const Sizes& sizes, std::byt
 }
 
 size_t MixtureOfExperts::scratch_bytes(const Site& site, const Extents& largest) {
-  const Sizes sizes = sizes_of(site.attributes<MixtureOfExpertsAttributes>(),
-                               *site.input(gate_and_up), *site.input(down), largest.tokens);
+  const Sizes sizes =
+      sizes_of(site.attributes<MixtureOfExpertsAttributes>(), site.input(value)->type,
+               *site.input(gate_and_up), *site.input(down), largest.tokens);
   return lay_out(sizes, nullptr).bytes;
 }
 
 Status MixtureOfExperts::prepare(const Bindings& bindings) {
   const auto& attributes = *std::get_if<MixtureOfExpertsAttributes>(&bindings.op().attributes);
-  sizes_ = sizes_of(attributes, bindings.input_tensor(gate_and_up), bindings.input_tensor(down),
-                    bindings.largest().tokens);
+  sizes_ =
+      sizes_of(attributes, bindings.input_tensor(value).type, bindings.input_tensor(gate_and_up),
+               bindings.input_tensor(down), bindings.largest().tokens);
   scratch_ = lay_out(sizes_, bindings.scratch());
   normalize_ = attributes.normalize;
   activation_ = attributes.activation;

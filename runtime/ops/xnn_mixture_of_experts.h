@@ -48,8 +48,8 @@ class MixtureOfExperts final : public Operation {
     size_t bytes = 0;
   };
 
-  static Sizes sizes_of(const MixtureOfExpertsAttributes& attributes, const Tensor& gate_and_up,
-                        const Tensor& down, size_t largest_tokens);
+  static Sizes sizes_of(const MixtureOfExpertsAttributes& attributes, DataType inputs,
+                        const Tensor& gate_and_up, const Tensor& down, size_t largest_tokens);
   static Scratch lay_out(const Sizes& sizes, std::byte* memory);
 
   void route(size_t tokens);

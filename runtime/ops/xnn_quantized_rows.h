@@ -14,9 +14,10 @@ namespace linnet {
 
 /// Rows of an activation as integers, in the arena, with what they are multiples of.
 ///
-/// dynamic_int8, which int4 matrices are multiplied by, is XNNPACK's: a zero point and a scale per
-/// row, then the rows, with room behind both. dynamic_int16, which int8 matrices are multiplied by,
-/// is ours: a scale per row, then the rows as kernels::Int16Rows describes them.
+/// dynamic_int8, which int4 and int8 matrices are multiplied by, is XNNPACK's: a zero point and a
+/// scale per row, then the rows, with room behind both. dynamic_int16, which int8 matrices are
+/// multiplied by where that is too coarse, is ours: a scale per row, then the rows as
+/// kernels::Int16Rows describes them.
 class QuantizedRows {
  public:
   /// Rows that a matrix kernel of XNNPACK's does at once, at most (XNN_MAX_MR). It reads the
@@ -29,7 +30,13 @@ class QuantizedRows {
     return type == DataType::dynamic_int8 || type == DataType::dynamic_int16;
   }
 
-  /// The type of the rows that matrices of a type are multiplied by; f32 for those that take such.
+  /// Whether matrices of a type are multiplied by rows of another.
+  static bool fit(DataType rows, DataType weights) {
+    return rows == type_for(weights) ||
+           (weights == DataType::int8 && rows == DataType::dynamic_int8);
+  }
+
+  /// The finest rows that matrices of a type are multiplied by; f32 for those that take such.
   static DataType type_for(DataType weights) {
     if (weights == DataType::int8) return DataType::dynamic_int16;
     return weights == DataType::int4 ? DataType::dynamic_int8 : DataType::f32;
@@ -55,6 +62,12 @@ class QuantizedRows {
     return reinterpret_cast<xnn_quantization_params*>(head_);
   }
   int8_t* int8_values() const { return reinterpret_cast<int8_t*>(values_); }
+  kernels::Int8Rows int8_rows() const {
+    using Parameters = kernels::Int8Rows::Parameters;
+    static_assert(sizeof(Parameters) == sizeof(xnn_quantization_params) &&
+                  offsetof(Parameters, scale) == offsetof(xnn_quantization_params, scale));
+    return {int8_values(), reinterpret_cast<const Parameters*>(head_), stride_};
+  }
 
   // Of dynamic_int16 rows.
   float* scales() const { return reinterpret_cast<float*>(head_); }

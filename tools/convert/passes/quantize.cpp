@@ -57,15 +57,16 @@ bool one_scale_loses_nothing(const Tensor& weight) {
   return true;
 }
 
-/// What the rows that matrices of a type multiply become. A scale per row is coarse where a few
-/// values of it are large, as products of activations are: with int8 weights most of the error
-/// would be theirs, so that those get 16 bits, which costs a chunk time but a decoded token, who
-/// waits for the weights, next to none. int4 weights err more than 8-bit rows do.
-DataType rows_for(DataType weights) {
-  return weights == DataType::int8 ? DataType::dynamic_int16 : DataType::dynamic_int8;
+/// What the rows that matrices of a type multiply become in an entry point. A scale per row is
+/// coarse where a few values of it are large, as products of activations are: with int8 weights
+/// most of the error would be theirs, so that those get 16 bits, which costs a chunk time but a
+/// decoded token, who waits for the weights, next to none. An encoder does nothing but chunks, and
+/// its errors feed no text back to it: 8 bits take half the time there. int4 weights err more than
+/// 8-bit rows do.
+DataType rows_for(DataType weights, bool is_decoder) {
+  return weights == DataType::int8 && is_decoder ? DataType::dynamic_int16 : DataType::dynamic_int8;
 }
 
-/// Values per scale along a row; 0: one scale per row.
 /// int4 is there for whole blocks only.
 DataType type_of(const Tensor& weight, WeightFormat format) {
   const DataType type = stored_as(format, weight.role);
@@ -100,7 +101,7 @@ int32_t add_scales(Graph& graph, const Tensor& weight) {
 class ActivationQuantizer {
  public:
   ActivationQuantizer(Graph& graph, EntryPoint& entry)
-      : graph_(graph), operators_(entry.operators) {}
+      : graph_(graph), is_decoder_(&entry == &graph.decode), operators_(entry.operators) {}
 
   void run() {
     std::vector<Operator> before = std::exchange(operators_, {});
@@ -108,7 +109,7 @@ class ActivationQuantizer {
       if (multiplies(op)) {
         const DataType weights = graph_.tensors[static_cast<size_t>(op.inputs[1])].type;
         if (weights == DataType::int8 || weights == DataType::int4)
-          op.inputs[0] = quantized(op.inputs[0], rows_for(weights));
+          op.inputs[0] = quantized(op.inputs[0], rows_for(weights, is_decoder_));
       }
       operators_.push_back(std::move(op));
     }
@@ -137,6 +138,7 @@ class ActivationQuantizer {
   }
 
   Graph& graph_;
+  const bool is_decoder_;
   std::vector<Operator>& operators_;
   std::map<std::pair<int32_t, DataType>, int32_t> made_;  // an input's quantised forms
 };
