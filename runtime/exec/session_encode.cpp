@@ -1,7 +1,6 @@
 // Whole texts through the encode entry point.
 
 #include <algorithm>
-#include <cstring>
 
 #include "runtime/exec/session.h"
 
@@ -129,7 +128,7 @@ Status Session::encode_one(std::span<const int32_t> tokens, float* rows) {
   linnet_output output = {};
   status = this->output(0, &output);
   if (status.failed()) return status;
-  std::memcpy(rows, output.values, output.rows * output.columns * sizeof(float));
+  std::copy_n(output.values, output.rows * output.columns, rows);
   return Status::ok();
 }
 

@@ -28,9 +28,9 @@ constexpr size_t line = int8_panel_rows * sizeof(int32_t);  // bytes of a panel'
 /// Rows of x and vectors of outputs that are multiplied together: as many as registers hold sums
 /// of, for 16 bits two of each.
 template <class Input>
-constexpr size_t tile_rows = HWY_TARGET == HWY_AVX3_DL ? 8 : 4;
+constexpr size_t tile_rows = HWY_TARGET == HWY_AVX3_DL ? 6 : 4;
 template <>
-constexpr size_t tile_rows<Int16Rows> = HWY_TARGET == HWY_AVX3_DL ? 6 : 2;
+constexpr size_t tile_rows<Int16Rows> = HWY_TARGET == HWY_AVX3_DL ? 4 : 2;
 constexpr size_t tile_vectors = 2;
 /// For a single row.
 constexpr size_t row_vectors = 4;

@@ -107,7 +107,7 @@ Status MatrixProduct::run(size_t rows, const float* x, float* y) {
     status = xnn_reshape_fully_connected_nc_f32(operator_, rows, threads_for(rows));
     if (status == xnn_status_success) status = xnn_setup_fully_connected_nc_f32(operator_, x, y);
   }
-  return finish(rows, status, x, y);
+  return finish(rows, status, x, {y, output_stride_});
 }
 
 Status MatrixProduct::run(size_t rows, const QuantizedRows& x, float* y) {
@@ -122,7 +122,7 @@ Status MatrixProduct::run(size_t rows, const QuantizedRows& x, float* y) {
   }
   xnn_status status = xnn_status_success;
   if (rows != rows_ || x.values() != x_ || y != y_) status = set_up(rows, x, y);
-  return finish(rows, status, x.values(), y);
+  return finish(rows, status, x.values(), {y, output_stride_});
 }
 
 void MatrixProduct::run_half(size_t rows, kernels::ConstRows x, kernels::MutableRows y) {
@@ -152,11 +152,12 @@ xnn_status MatrixProduct::set_up(size_t rows, const QuantizedRows& x, float* y) 
   return xnn_setup_fully_connected_nc_qd8_f32_qb4w(operator_, x.int8_values(), y, x.parameters());
 }
 
-Status MatrixProduct::finish(size_t rows, xnn_status status, const void* x, float* y) {
+Status MatrixProduct::finish(size_t rows, xnn_status status, const void* x,
+                             kernels::MutableRows y) {
   if (status == xnn_status_success) {
     rows_ = rows;
     x_ = x;
-    y_ = y;
+    y_ = y.data;
     count_fork_join(threads_for(rows));
     status = xnn_run_operator(operator_, threads_for(rows));
   }
@@ -166,8 +167,7 @@ Status MatrixProduct::finish(size_t rows, xnn_status status, const void* x, floa
   }
   if (activation_ != Activation::none) {
     parallel_for(threads_, rows, rows * outputs_ * 4, [&](size_t first, size_t count) {
-      const kernels::MutableRows part = {y + first * output_stride_, output_stride_};
-      activate(count, 0, outputs_, part);
+      activate(count, 0, outputs_, {y[first], y.stride});
     });
   }
   return Status::ok();

@@ -50,7 +50,7 @@ class MatrixProduct {
   template <class Input>
   void run_int8(size_t rows, const Input& x, kernels::MutableRows y);
   xnn_status set_up(size_t rows, const QuantizedRows& x, float* y);
-  Status finish(size_t rows, xnn_status status, const void* x, float* y);
+  Status finish(size_t rows, xnn_status status, const void* x, kernels::MutableRows y);
   void activate(size_t rows, size_t column, size_t columns, kernels::MutableRows y) const;
   void activate_panels(size_t rows, size_t first, size_t count, kernels::MutableRows y) const;
 

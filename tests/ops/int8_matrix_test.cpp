@@ -35,6 +35,28 @@ struct QuantizedX {
   std::vector<float> scales;
 };
 
+/// Rows of 8-bit integers with a zero point; what lies behind a row must not count.
+struct ByteX {
+  ByteX(const TestRows& x, size_t rows)
+      : stride(x.width() + 3), values(rows * stride + 3), parameters(rows), scales(rows) {
+    std::mt19937 random(9);
+    std::uniform_int_distribution<int> byte(-128, 127);
+    for (int8_t& value : values) value = static_cast<int8_t>(byte(random));
+    for (size_t r = 0; r < rows; ++r) {
+      scales[r] = 0.01f + std::fabs(x.at(r, 0));
+      parameters[r] = {.zero_point = byte(random), .scale = scales[r]};
+    }
+  }
+
+  kernels::Int8Rows in() const { return {values.data(), parameters.data(), stride}; }
+  int value(size_t r, size_t c) const { return values[r * stride + c] - parameters[r].zero_point; }
+
+  size_t stride;
+  std::vector<int8_t> values;
+  std::vector<kernels::Int8Rows::Parameters> parameters;
+  std::vector<float> scales;
+};
+
 /// A matrix with its panels.
 struct Matrix {
   Matrix(size_t inputs_, size_t outputs_, size_t block_, bool has_bias, std::mt19937& random)
@@ -59,7 +81,8 @@ struct Matrix {
     packed = {.panels = memory, .inputs = inputs, .outputs = outputs};
   }
 
-  double product(const QuantizedX& x, size_t r, size_t o) const {
+  template <class X>
+  double product(const X& x, size_t r, size_t o) const {
     double sum = 0;
     for (size_t c = 0; c < inputs; ++c) {
       sum += static_cast<double>(scales[o * row_scales + c / block]) * weights[o * inputs + c] *
@@ -79,7 +102,8 @@ struct Matrix {
   kernels::Int8Matrix packed;
 };
 
-void check_matrix(size_t inputs, size_t outputs, size_t block, bool has_bias) {
+template <class X>
+void check_rows(size_t inputs, size_t outputs, size_t block, bool has_bias, double magnitude) {
   CAPTURE(inputs);
   CAPTURE(outputs);
   CAPTURE(block);
@@ -88,7 +112,7 @@ void check_matrix(size_t inputs, size_t outputs, size_t block, bool has_bias) {
   const Matrix w(inputs, outputs, block, has_bias, random);
   TestRows values(largest_rows, inputs);
   values.fill(random);
-  const QuantizedX x(values, largest_rows);
+  const X x(values, largest_rows);
   TestRows all(largest_rows, outputs);
   kernels::multiply_int8(w.packed, largest_rows, x.in(), 0, w.packed.panel_count(), all.out());
   CHECK(all.guards_intact());
@@ -96,9 +120,10 @@ void check_matrix(size_t inputs, size_t outputs, size_t block, bool has_bias) {
     for (size_t o = 0; o < outputs; ++o) {
       CAPTURE(r);
       CAPTURE(o);
-      // The sums of q + 32768 reach some millions of times what they are rounded by; a run of 256
-      // weights of up to 128 has products of up to 3 * 256 * 128 * 0.03.
-      const double allowed = 1e-6 * static_cast<double>(inputs) * 128 * 0.1 + 1e-6;
+      // Values of x are about `magnitude`, at most three times that. The sums of q + 32768 reach
+      // some millions of times what they are rounded by; a run of 256 weights of up to 128 has
+      // products of up to 3 * 256 * 128 * 0.03.
+      const double allowed = 1e-6 * static_cast<double>(inputs) * 128 * 0.1 * magnitude + 1e-6;
       REQUIRE(std::fabs(double{all.at(r, o)} - w.product(x, r, o)) <= allowed);
     }
   }
@@ -111,6 +136,11 @@ void check_matrix(size_t inputs, size_t outputs, size_t block, bool has_bias) {
       for (size_t o = 0; o < outputs; ++o) REQUIRE(bits(some.at(r, o)) == bits(all.at(r, o)));
     }
   }
+}
+
+void check_matrix(size_t inputs, size_t outputs, size_t block, bool has_bias) {
+  check_rows<QuantizedX>(inputs, outputs, block, has_bias, 1);
+  check_rows<ByteX>(inputs, outputs, block, has_bias, 255);
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include "tests/golden/golden_model.h"
 #include "tests/unit/temp_folder.h"
 #include "tools/convert/formats/output_file.h"
+#include "tools/linnet/logits.h"
 #include "tools/linnet/model_file.h"
 
 namespace linnet::cli {
@@ -26,7 +27,7 @@ std::vector<float> last_logits(const Model& model, const std::vector<int32_t>& t
 
 }  // namespace
 
-TEST_CASE("int8 matrices that meet dynamic_int8 rows are multiplied as if those had 16 bits") {
+TEST_CASE("int8 matrices of a decoder still meet dynamic_int8 rows in files that have them") {
   for (const char* folder : {"golden/hf/qwen3_5_text", "golden/hf/qwen3_next"}) {
     CAPTURE(folder);
     const test::GoldenModel golden(folder, "int8");
@@ -51,7 +52,12 @@ TEST_CASE("int8 matrices that meet dynamic_int8 rows are multiplied as if those 
     Model model;
     const auto opened = model.open(path.c_str());
     REQUIRE_MESSAGE(opened.ok(), opened.message());
-    CHECK(last_logits(model, golden.tokens()) == last_logits(golden.model(), golden.tokens()));
+    const auto coarse = last_logits(model, golden.tokens());
+    const auto fine = last_logits(golden.model(), golden.tokens());
+    const double scale = largest_magnitude(fine);
+    // Rows of 8 bits err by about half a step of 255 each, which layers this narrow average little.
+    CHECK(largest_difference(coarse, fine) < 0.1 * scale);
+    CHECK(largest_difference(coarse, fine) > 0);
   }
 }
 
