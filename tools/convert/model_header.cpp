@@ -304,8 +304,8 @@ std::vector<uint8_t> make_header(const Model& model, const Layout& layout) {
   schema::FinishSizePrefixedModelBuffer(
       out, schema::CreateModelDirect(out, kVersionMajor, kVersionMinor,
                                      write_metadata(out, model.metadata), &symbols, &tensors,
-                                     &entry_points, tokenizer, generation, /*quality=*/0,
-                                     /*packed=*/0, classifier));
+                                     &entry_points, tokenizer, generation, /*quality=*/nullptr,
+                                     /*packed=*/nullptr, classifier));
   return {out.GetBufferPointer(), out.GetBufferPointer() + out.GetSize()};
 }
 

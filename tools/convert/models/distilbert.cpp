@@ -26,8 +26,8 @@ Weight sinusoids(int32_t positions, int32_t width) {
     size_t next = 0;
     for (uint64_t p = first; p < first + count; ++p) {
       for (int32_t i = 0; i < width; ++i) {
-        const double pair = i / 2;
-        const double angle = static_cast<double>(p) / std::pow(10000.0, 2 * pair / width);
+        const double even = i - i % 2;
+        const double angle = static_cast<double>(p) / std::pow(10000.0, even / width);
         out[next++] = static_cast<float>(i % 2 == 0 ? std::sin(angle) : std::cos(angle));
       }
     }

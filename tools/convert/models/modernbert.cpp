@@ -24,6 +24,7 @@ constexpr const char* kArchitectures[] = {"ModernBertModel", "ModernBertForMaske
 std::vector<std::string> default_layer_types(const Config& config, int32_t layers) {
   const int32_t every = config.size("global_attn_every_n_layers", 3);
   std::vector<std::string> types;
+  types.reserve(static_cast<size_t>(layers));
   for (int32_t i = 0; i < layers; ++i) {
     types.emplace_back(i % every == 0 ? "full_attention" : "sliding_attention");
   }
