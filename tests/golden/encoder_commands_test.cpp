@@ -116,6 +116,23 @@ TEST_CASE("classify gives every label its probability, the likeliest first, text
   }
 }
 
+TEST_CASE("classify takes pairs, and token ids in place of text") {
+  const Converted model("../hf/bert_seqcls");
+  const auto classify = [&](std::vector<std::string> more) {
+    more.insert(more.begin(), {"classify", model.path, "--json"});
+    const auto lines = json_lines(run_linnet(more));
+    REQUIRE(lines.size() == 1);
+    return lines[0];
+  };
+  const json text = classify({"--text", "abc"});
+  CHECK(classify({"--ids", "--text", "1 4 5 6 2"}) == text);
+  const json pair = classify({"--text", "ab", "--pair", "c"});
+  CHECK(pair != text);
+  CHECK(pair != classify({"--text", "ab<sep>c"}));  // no token has the second type
+  CHECK(classify({"--ids", "--text", "1 4 5 2", "--pair", "6 2"}) == pair);
+  check_failure({"classify", model.path, "--ids", "--text", "1 999"}, "token 999");
+}
+
 TEST_CASE("classify prints the value of a regression as a score") {
   const Converted model("distilbert_regression");
   const auto lines = json_lines(run_linnet({"classify", model.path, "--text", "abc", "--json"}));

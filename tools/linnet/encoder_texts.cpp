@@ -8,6 +8,7 @@
 #include "tools/linnet/input_text.h"
 #include "tools/linnet/open_model.h"
 #include "tools/linnet/text_batch.h"
+#include "tools/linnet/text_format.h"
 
 namespace linnet::cli {
 namespace {
@@ -53,6 +54,19 @@ std::vector<int32_t> without_end(const std::vector<int32_t>& ids, const std::vec
   return kept;
 }
 
+/// Ids of the texts of a pair stand one behind the other, the second ones with type 1.
+void add_ids(const std::string& text, const std::string& pair, TokenizedTexts* out) {
+  std::vector<int32_t> ids = parse_ids(text);
+  if (!pair.empty()) {
+    std::vector<int32_t> types(ids.size(), 0);
+    const std::vector<int32_t> second = parse_ids(pair);
+    ids.insert(ids.end(), second.begin(), second.end());
+    types.resize(ids.size(), 1);
+    out->types.push_back(std::move(types));
+  }
+  out->tokens.push_back(std::move(ids));
+}
+
 void add_text(const Model& model, const std::string& text, TokenizedTexts* out) {
   const size_t most = most_tokens(model.describe());
   std::vector<int32_t> ids;
@@ -86,6 +100,7 @@ void add_encoder_options(CLI::App* command, EncoderOptions* options) {
   command->add_option("model", options->model, "A .linnet file")->required();
   command->add_option("--text", options->texts, "A text; may be given several times");
   command->add_option("--file", options->files, "A file with a text per line");
+  command->add_flag("--ids", options->ids, "Texts are token ids, special ones included");
   command->add_option("--threads,-t", options->threads, "0: one per core, at most 8")
       ->capture_default_str();
   command->add_option("--batch", options->batch, "Tokens of several texts that run at once")
@@ -95,13 +110,16 @@ void add_encoder_options(CLI::App* command, EncoderOptions* options) {
 }
 
 TokenizedTexts tokenize_texts(const Model& model, const EncoderOptions& options) {
-  if (!model.describe().has_tokenizer) {
+  if (!options.ids && !model.describe().has_tokenizer) {
     throw std::runtime_error(options.model +
-                             ": has no tokenizer; convert the checkpoint with --tokenizer");
+                             ": has no tokenizer; convert the checkpoint with --tokenizer, or "
+                             "give token ids with --ids");
   }
   TokenizedTexts out;
   for (const std::string& text : read_texts(options)) {
-    if (options.pair.empty()) {
+    if (options.ids) {
+      add_ids(text, options.pair, &out);
+    } else if (options.pair.empty()) {
       add_text(model, text, &out);
     } else {
       add_pair(model, text, options.pair, &out);

@@ -17,6 +17,7 @@ struct EncoderOptions {
   std::vector<std::string> texts;
   std::vector<std::string> files;  ///< a text per line
   std::string pair;                ///< the second text of every pair; empty: there are none
+  bool ids = false;                ///< texts are token ids, special ones included
   uint32_t threads = 0;
   uint32_t batch = 512;  ///< most tokens that run at once; a longer text is its own batch
   bool json = false;
@@ -25,7 +26,7 @@ struct EncoderOptions {
 /// Declares the options on a command.
 void add_encoder_options(CLI::App* command, EncoderOptions* options);
 
-/// Tokens of the texts as the model takes them.
+/// Tokens of the texts as the model takes them. Ids are taken as they are.
 struct TokenizedTexts {
   std::vector<std::vector<int32_t>> tokens;
   std::vector<std::vector<int32_t>> types;  ///< for pairs; else empty
