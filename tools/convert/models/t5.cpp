@@ -62,7 +62,8 @@ Weight by_distance(Weight bias, int32_t max_distance, bool both_directions) {
     const int32_t ahead = static_cast<int32_t>(row) - max_distance;
     const int32_t distance = both_directions ? std::abs(ahead) : std::max(-ahead, 0);
     const int32_t first = both_directions && ahead > 0 ? buckets : 0;
-    return static_cast<uint64_t>(first + bucket_of(distance, buckets, max_distance));
+    const int32_t bucket = first + bucket_of(distance, buckets, max_distance);
+    return static_cast<uint64_t>(bucket);
   };
   return transposed(selected_rows(std::move(bias), 2 * max_distance + 1, source));
 }
