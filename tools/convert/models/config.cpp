@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <nlohmann/json.hpp>
 #include <stdexcept>
 #include <utility>
 
@@ -38,14 +39,14 @@ std::string joined(const std::vector<std::string>& names) {
 
 }  // namespace
 
-Config::Config(nlohmann::json object, std::string where)
-    : object_(std::move(object)), where_(std::move(where)) {
-  if (!object_.is_object()) throw std::runtime_error(where_ + ": should be a JSON object");
+Config::Config(const nlohmann::json& object, std::string where)
+    : object_(std::make_shared<const nlohmann::json>(object)), where_(std::move(where)) {
+  if (!object_->is_object()) throw std::runtime_error(where_ + ": should be a JSON object");
 }
 
 const nlohmann::json* Config::find(const std::string& key) const {
-  const auto found = object_.find(key);
-  return found == object_.end() || found->is_null() ? nullptr : &*found;
+  const auto found = object_->find(key);
+  return found == object_->end() || found->is_null() ? nullptr : &*found;
 }
 
 bool Config::is_list(const std::string& key) const {
@@ -59,8 +60,8 @@ bool Config::is_text(const std::string& key) const {
 }
 
 bool Config::is_null(const std::string& key) const {
-  const auto found = object_.find(key);
-  return found != object_.end() && found->is_null();
+  const auto found = object_->find(key);
+  return found != object_->end() && found->is_null();
 }
 
 const nlohmann::json& Config::get(const std::string& key, const std::string& expected) const {

@@ -2,7 +2,8 @@
 
 #include <cstdint>
 #include <map>
-#include <nlohmann/json.hpp>
+#include <memory>
+#include <nlohmann/json_fwd.hpp>  // no more than that: every family includes this header
 #include <optional>
 #include <string>
 #include <vector>
@@ -14,7 +15,7 @@ namespace linnet::convert {
 /// was expected and what was found.
 class Config {
  public:
-  Config(nlohmann::json object, std::string where);
+  Config(const nlohmann::json& object, std::string where);
 
   const std::string& where() const { return where_; }
   bool has(const std::string& key) const { return find(key) != nullptr; }
@@ -62,7 +63,7 @@ class Config {
   const nlohmann::json* find(const std::string& key) const;
   const nlohmann::json& get(const std::string& key, const std::string& expected) const;
 
-  nlohmann::json object_;
+  std::shared_ptr<const nlohmann::json> object_;
   std::string where_;
 };
 

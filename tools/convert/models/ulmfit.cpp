@@ -3,6 +3,7 @@
 // fastai's text/models in evaluation, where dropout is gone. fastai writes no config.json: sizes
 // come from the tensors; where there is a config, it is checked, and says what the tensors can't.
 
+#include <nlohmann/json.hpp>
 #include <stdexcept>
 #include <string>
 #include <utility>
