@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <numeric>
 
 #include "tests/unit/checkpoint_builder.h"
