@@ -63,12 +63,7 @@ int classify(const EncoderOptions& options) {
     is_first = false;
     print_text(scores);
   });
-  if (texts.shortened != 0) {
-    std::fprintf(stderr,
-                 "note: %zu of the texts were longer than the model reads and lost their "
-                 "end\n",
-                 texts.shortened);
-  }
+  note_shortened(texts);
   return 0;
 }
 

@@ -76,10 +76,6 @@ DocumentOutput compare(const Document& document, const std::string& output,
   return result;
 }
 
-double relative(double difference, double scale) {
-  return difference == 0 ? 0 : difference / scale;
-}
-
 }  // namespace
 
 double DocumentComparison::largest_difference() const {

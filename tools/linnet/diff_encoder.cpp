@@ -155,10 +155,6 @@ class Comparer {
   std::vector<size_t> indices_;  // of the outputs that the reference has
 };
 
-double relative(double difference, double scale) {
-  return difference == 0 ? 0 : difference / scale;
-}
-
 template <typename Figure>
 double largest_of(const std::vector<OutputComparison>& outputs, const Figure& figure) {
   double largest = 0;

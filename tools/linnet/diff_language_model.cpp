@@ -94,10 +94,6 @@ double share(size_t part, size_t whole) {
   return whole == 0 ? 1.0 : static_cast<double>(part) / static_cast<double>(whole);
 }
 
-double relative(double difference, double scale) {
-  return difference == 0 ? 0 : difference / scale;
-}
-
 }  // namespace
 
 void TextComparison::measure(const std::array<std::vector<float>, way_count>& found,

@@ -30,12 +30,7 @@ int embed(const EncoderOptions& options) {
   for_each_row(model, options, texts, "sentence_embedding",
                "embed wants an encoder without a head, such as one of sentence-transformers",
                [&](std::span<const float> row) { print_row(row, options.json); });
-  if (texts.shortened != 0) {
-    std::fprintf(stderr,
-                 "note: %zu of the texts were longer than the model reads and lost their "
-                 "end\n",
-                 texts.shortened);
-  }
+  note_shortened(texts);
   return 0;
 }
 

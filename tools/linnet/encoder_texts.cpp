@@ -1,6 +1,7 @@
 #include "tools/linnet/encoder_texts.h"
 
 #include <algorithm>
+#include <cstdio>
 #include <sstream>
 #include <stdexcept>
 #include <utility>
@@ -153,6 +154,13 @@ void for_each_row(const Model& model, const EncoderOptions& options, const Token
     batch.add(tokens, texts.types.empty() ? std::span<const int32_t>() : texts.types[i]);
   }
   flush();
+}
+
+void note_shortened(const TokenizedTexts& texts) {
+  if (texts.shortened == 0) return;
+  std::fprintf(stderr,
+               "note: %zu of the texts were longer than the model reads and lost their end\n",
+               texts.shortened);
 }
 
 }  // namespace linnet::cli

@@ -43,4 +43,7 @@ void for_each_row(const Model& model, const EncoderOptions& options, const Token
                   const std::string& name, const std::string& hint,
                   const std::function<void(std::span<const float>)>& receive);
 
+/// Says on standard error that texts lost their end, where any did.
+void note_shortened(const TokenizedTexts& texts);
+
 }  // namespace linnet::cli

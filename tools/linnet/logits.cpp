@@ -34,4 +34,8 @@ size_t equal_argmax_rows(std::span<const float> a, std::span<const float> b, siz
   return equal;
 }
 
+double relative(double difference, double scale) {
+  return difference == 0 ? 0 : difference / scale;
+}
+
 }  // namespace linnet::cli

@@ -18,4 +18,7 @@ double largest_difference(std::span<const float> a, std::span<const float> b);
 /// Rows of `columns` values whose largest value stands at the same index in both.
 size_t equal_argmax_rows(std::span<const float> a, std::span<const float> b, size_t columns);
 
+/// A difference as a share of a scale, which may be 0 where there is none.
+double relative(double difference, double scale);
+
 }  // namespace linnet::cli
