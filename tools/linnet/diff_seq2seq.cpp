@@ -122,7 +122,7 @@ Source read_padded(ReferenceFile& reference) {
 
 /// The likeliest tokens after a prompt, but for those that the model may not write.
 std::vector<int32_t> continue_greedily(const Model& model, const Source& source,
-                                       std::vector<int32_t> prompt, size_t count,
+                                       std::span<const int32_t> prompt, size_t count,
                                        std::span<const uint32_t> suppressed, uint32_t threads) {
   Session session = encoded(model, source, 1, prompt.size() + count, threads);
   const size_t vocabulary = model.describe().vocabulary;

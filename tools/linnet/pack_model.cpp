@@ -129,7 +129,9 @@ class Packer {
   }
 
   void choose(const Stack& stack) {
-    const auto [weight, bias, parts] = stack;
+    const int32_t weight = stack.weight;
+    const int32_t bias = stack.bias;
+    const uint32_t parts = stack.parts;
     schema::PackedSectionT& section = section_of(tensor(weight));
     const bool is_there = std::ranges::any_of(section.matrices, [&](const auto& known) {
       return known->weight == weight && known->bias == bias;
