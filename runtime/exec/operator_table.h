@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <iterator>
 #include <new>
+#include <type_traits>
 #include <variant>
 
 #include "runtime/ops/causal_conv.h"
@@ -19,7 +20,9 @@
 #include "runtime/ops/operation.h"
 #include "runtime/ops/pool.h"
 #include "runtime/ops/position_embedding.h"
+#include "runtime/ops/quantize.h"
 #include "runtime/ops/rotary.h"
+#include "runtime/ops/row_operation.h"
 #include "runtime/ops/selective_scan.h"
 #include "runtime/ops/softmax_attention.h"
 #include "runtime/ops/softmax_features.h"
@@ -30,7 +33,6 @@
 #include "runtime/ops/xnn_grouped_linear.h"
 #include "runtime/ops/xnn_linear.h"
 #include "runtime/ops/xnn_mixture_of_experts.h"
-#include "runtime/ops/xnn_quantize.h"
 
 namespace linnet {
 
@@ -39,6 +41,7 @@ struct OperatorEntry {
   const char* name;
   Status (*check)(const Site& site);
   size_t (*scratch_bytes)(const Site& site, const Extents& largest);
+  size_t (*rows_before)(const Site& site);  ///< see RowOperation; null: it's none
   size_t object_bytes;
   Operation* (*create)(void* memory);  ///< memory of object_bytes, aligned as malloc aligns
 };
@@ -46,8 +49,10 @@ struct OperatorEntry {
 template <typename T>
 constexpr OperatorEntry entry(const char* name) {
   static_assert(alignof(T) <= alignof(std::max_align_t));
-  return {name, T::check, T::scratch_bytes, sizeof(T),
-          [](void* memory) -> Operation* { return new (memory) T; }};
+  size_t (*rows_before)(const Site&) = nullptr;
+  if constexpr (std::is_base_of_v<RowOperation, T>) rows_before = T::rows_before;
+  return {name,        T::check,  T::scratch_bytes,
+          rows_before, sizeof(T), [](void* memory) -> Operation* { return new (memory) T; }};
 }
 
 /// Every operator there is, in the order of OperatorAttributes.

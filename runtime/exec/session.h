@@ -15,6 +15,7 @@
 #include "runtime/exec/session_plan.h"
 #include "runtime/model/model.h"
 #include "runtime/ops/operation.h"
+#include "runtime/ops/row_operation.h"
 
 namespace linnet {
 
@@ -98,12 +99,15 @@ class Session {
   Status run_chunk(std::span<const int32_t> tokens, size_t logits_rows,
                    bool* is_outdated = nullptr);
   Status run_operators(const EntryPoint& entry, const Chunk& chunk);
+  RowOperation& row_operation(size_t index) const;
+  Status run_row_pass(size_t first, size_t end, const Chunk& chunk) const;
+  void run_block(size_t index, const Chunk& chunk, size_t share, size_t first, size_t end) const;
   Status stop();
   Status check_beams(std::span<const int32_t> tokens, std::span<const uint32_t> parents) const;
   Status check_saved_paths(std::span<const std::byte> state, uint64_t position) const;
   void extend_first_path(size_t count);
   void branch_paths(std::span<const uint32_t> parents);
-  Status run_timed(size_t index, const Chunk& chunk);
+  Status run_operator(size_t index, const Chunk& chunk);
   void copy_logits(size_t rows, float* logits, size_t first) const;
   Status report_progress(size_t done, size_t total) const;
   uint32_t* paths() const { return reinterpret_cast<uint32_t*>(memory_ + plan_.paths_offset); }

@@ -58,31 +58,33 @@ Status place_states(const Graph& graph, SessionPlan* plan) {
 /// scratch.
 class Lifetimes {
  public:
-  Lifetimes(const Graph& graph, const Extents& largest) : graph_(graph), largest_(largest) {}
+  Lifetimes(const Graph& graph, const Extents& largest, std::span<const PassPlace> passes)
+      : graph_(graph), largest_(largest), passes_(passes) {}
 
   Status collect();
   Array<Lifetime>& all() { return lifetimes_; }
   size_t of_scratch(size_t op) const { return graph_.tensors.size() + op; }
 
  private:
-  void use(int32_t tensor, uint32_t when);
+  void use(int32_t tensor, uint32_t begin, uint32_t end);
 
   const Graph& graph_;
   const Extents& largest_;
+  std::span<const PassPlace> passes_;
   Array<Lifetime> lifetimes_;
 };
 
-void Lifetimes::use(int32_t tensor, uint32_t when) {
-  const Tensor& used = graph_.tensors[static_cast<size_t>(tensor)];
+void Lifetimes::use(int32_t tensor, uint32_t begin, uint32_t end) {
+  const auto memory = static_cast<size_t>(graph_.memory_of(tensor));
+  const Tensor& used = graph_.tensors[memory];
   if (used.storage != Storage::activation) return;
-  if (used.base >= 0) return use(used.base, when);
-  Lifetime& lifetime = lifetimes_[static_cast<size_t>(tensor)];
+  Lifetime& lifetime = lifetimes_[memory];
   if (lifetime.bytes == 0) {
     lifetime = {
-        .bytes = activation_bytes(used, largest_), .first = when, .last = when, .offset = 0};
+        .bytes = activation_bytes(used, largest_), .first = begin, .last = end, .offset = 0};
   }
-  lifetime.first = std::min(lifetime.first, when);
-  lifetime.last = std::max(lifetime.last, when);
+  lifetime.first = std::min(lifetime.first, begin);
+  lifetime.last = std::max(lifetime.last, end);
 }
 
 Status Lifetimes::collect() {
@@ -91,25 +93,26 @@ Status Lifetimes::collect() {
   }
   for (size_t i = 0; i < graph_.operators.size(); ++i) {
     const Operator& op = graph_.operators[i];
-    const auto when = static_cast<uint32_t>(i);
+    // While one row goes through the last operator of a pass, another may be at the first.
+    const auto begin = static_cast<uint32_t>(passes_[i].first);
+    const auto end = static_cast<uint32_t>(passes_[i].end - 1);
     for (const int32_t input : op.inputs) {
-      if (input >= 0) use(input, when);
+      if (input >= 0) use(input, begin, end);
     }
-    for (const int32_t output : op.outputs) use(output, when);
+    for (const int32_t output : op.outputs) use(output, begin, end);
     lifetimes_[of_scratch(i)] = {.bytes = entry_of(op).scratch_bytes(Site(graph_, op), largest_),
-                                 .first = when,
-                                 .last = when,
+                                 .first = begin,
+                                 .last = end,
                                  .offset = 0};
   }
   // One entry point runs after the other, and so they share the arena.
   for (const EntryPoint* entry : {&graph_.encode, &graph_.decode}) {
     if (!entry->exists()) continue;
-    use(entry->tokens, static_cast<uint32_t>(entry->first_operator));
-    if (entry->token_types >= 0)
-      use(entry->token_types, static_cast<uint32_t>(entry->first_operator));
-    for (const Output& output : entry->outputs) {
-      use(output.tensor, static_cast<uint32_t>(entry->end_operator));
-    }
+    const auto begin = static_cast<uint32_t>(entry->first_operator);
+    const auto end = static_cast<uint32_t>(entry->end_operator);
+    use(entry->tokens, begin, begin);
+    if (entry->token_types >= 0) use(entry->token_types, begin, begin);
+    for (const Output& output : entry->outputs) use(output.tensor, end, end);
   }
   return Status::ok();
 }
@@ -122,8 +125,10 @@ Status place_paths(SessionPlan* plan) {
 }
 
 Status place_activations(const Graph& graph, SessionPlan* plan) {
-  Lifetimes lifetimes(graph, plan->largest);
-  const Status status = lifetimes.collect();
+  Status status = plan_row_passes(graph, &plan->passes);
+  if (status.failed()) return status;
+  Lifetimes lifetimes(graph, plan->largest, plan->passes.span());
+  status = lifetimes.collect();
   if (status.failed()) return status;
   Array<Lifetime>& all = lifetimes.all();
   Array<uint32_t> order;

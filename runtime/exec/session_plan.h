@@ -6,6 +6,7 @@
 
 #include "runtime/base/array.h"
 #include "runtime/base/status.h"
+#include "runtime/exec/row_passes.h"
 #include "runtime/model/graph.h"
 
 namespace linnet {
@@ -24,6 +25,7 @@ struct SessionPlan {
   size_t arena_bytes = 0;
   Array<size_t> tensor_offsets;   ///< per tensor, from the start of the block; no_offset: a weight
   Array<size_t> scratch_offsets;  ///< per operator, from the start of the block; no_offset: none
+  Array<PassPlace> passes;        ///< per operator
 
   size_t total_bytes() const { return state_bytes + arena_bytes; }
 };

@@ -218,54 +218,6 @@ void multiply_int8_rows(const Int8Matrix& w, size_t rows, const Int8Rows& x, siz
   multiply(w, rows, x, first, count, y);
 }
 
-/// The bits of the largest magnitude: those of what is not a number exceed all others.
-HWY_INLINE uint32_t largest_bits(const float* x, size_t count) {
-  const hn::ScalableTag<float> d;
-  const hn::RebindToUnsigned<decltype(d)> du;
-  const size_t lanes = hn::Lanes(d);
-  auto largest = hn::Zero(du);
-  size_t i = 0;
-  for (; i + lanes <= count; i += lanes)
-    largest = hn::Max(largest, hn::BitCast(du, hn::Abs(hn::LoadU(d, x + i))));
-  if (i < count)
-    largest = hn::Max(largest, hn::BitCast(du, hn::Abs(hn::LoadN(d, x + i, count - i))));
-  return hn::ReduceMax(du, largest);
-}
-
-/// As many values as a vector has lanes: their high and low bytes, by fours.
-template <class Vector>
-HWY_INLINE void store_bytes(Vector x, hn::Vec<Floats> inverse, uint8_t* q) {
-  const Ints di;
-  const hn::RebindToUnsigned<Ints> du;
-  const hn::Rebind<uint8_t, Ints> bytes;
-  const hn::Repartition<uint32_t, decltype(bytes)> fours;
-  const auto nearest = hn::NearestInt(hn::Mul(x, inverse));
-  const auto value = hn::BitCast(du, hn::Add(nearest, hn::Set(di, 32768)));
-  const auto high = hn::BitCast(fours, hn::TruncateTo(bytes, hn::ShiftRight<8>(value)));
-  const auto low = hn::BitCast(fours, hn::TruncateTo(bytes, value));
-  hn::StoreInterleaved2(high, low, fours, reinterpret_cast<uint32_t*>(q));
-}
-
-float quantize_int16(const float* x, size_t count, uint8_t* q) {
-  const Floats d;
-  const size_t lanes = hn::Lanes(d);
-  const uint32_t bits = largest_bits(x, count);
-  float largest;
-  std::memcpy(&largest, &bits, sizeof largest);
-  constexpr float steps = 32767.0f, smallest = 1e-30f;
-  // Below it the inverse could be infinite. What is not a number stays so.
-  const bool is_zero = largest < smallest;
-  const auto inverse = hn::Set(d, is_zero ? 0.0f : steps / largest);
-  size_t i = 0;
-  for (; i + lanes <= count; i += lanes) store_bytes(hn::LoadU(d, x + i), inverse, q + 2 * i);
-  if (i < count) {
-    HWY_ALIGN uint8_t last[2 * int8_panel_rows];
-    store_bytes(hn::LoadN(d, x + i, count - i), inverse, last);
-    std::memcpy(q + 2 * i, last, Int16Rows::row_bytes(count) - 2 * i);
-  }
-  return is_zero ? 0.0f : largest / steps;
-}
-
 }  // namespace linnet::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
@@ -274,7 +226,6 @@ namespace linnet::kernels {
 
 HWY_EXPORT(multiply_int16_rows);
 HWY_EXPORT(multiply_int8_rows);
-HWY_EXPORT(quantize_int16);
 
 void multiply_int8(const Int8Matrix& w, size_t rows, const Int16Rows& x, size_t first, size_t count,
                    MutableRows y) {
@@ -284,10 +235,6 @@ void multiply_int8(const Int8Matrix& w, size_t rows, const Int16Rows& x, size_t 
 void multiply_int8(const Int8Matrix& w, size_t rows, const Int8Rows& x, size_t first, size_t count,
                    MutableRows y) {
   HWY_DYNAMIC_DISPATCH(multiply_int8_rows)(w, rows, x, first, count, y);
-}
-
-float quantize_int16(const float* x, size_t count, uint8_t* q) {
-  return HWY_DYNAMIC_DISPATCH(quantize_int16)(x, count, q);
 }
 
 }  // namespace linnet::kernels

@@ -22,22 +22,20 @@ struct MixOp {
 };
 
 /// One token's row of every output.
-HWY_INLINE void shift_row(const TokenShiftArguments& a, size_t t, const float* previous,
-                          size_t first, size_t count) {
+HWY_INLINE void shift_row(const TokenShiftArguments& a, size_t t, const float* previous) {
   const hn::ScalableTag<float> d;
   const size_t lanes = hn::Lanes(d);
   const float* x = a.x[t];
-  const size_t end = first + count;
-  size_t c = first;
-  for (; c + lanes <= end; c += lanes) {
+  size_t c = 0;
+  for (; c + lanes <= a.width; c += lanes) {
     const auto now = hn::LoadU(d, x + c);
     const auto before = hn::LoadU(d, previous + c);
     for (size_t i = 0; i < a.mixes.size(); ++i) {
       hn::StoreU(MixOp()(d, now, before, hn::LoadU(d, a.mixes[i] + c)), d, a.outputs[i][t] + c);
     }
   }
-  if (c < end) {
-    const size_t rest = end - c;
+  if (c < a.width) {
+    const size_t rest = a.width - c;
     const auto now = hn::LoadN(d, x + c, rest);
     const auto before = hn::LoadN(d, previous + c, rest);
     for (size_t i = 0; i < a.mixes.size(); ++i) {
@@ -48,15 +46,12 @@ HWY_INLINE void shift_row(const TokenShiftArguments& a, size_t t, const float* p
 }
 
 void token_shift(const TokenShiftArguments& a, size_t first, size_t count) {
-  for (size_t t = 0; t < a.tokens; ++t) {
-    shift_row(a, t, t == 0 ? a.last : a.x[t - 1], first, count);
-  }
-  if (a.tokens > 0) std::copy_n(a.x[a.tokens - 1] + first, count, a.last + first);
+  for (size_t t = first; t < first + count; ++t) shift_row(a, t, t == 0 ? a.last : a.x[t - 1]);
 }
 
-/// Columns of a convolution that are done together, at most; fewer for a long kernel.
+/// Columns of a convolution that all rows of a call are done of before the next: their weights stay
+/// in L1.
 constexpr size_t conv_columns = 256;
-constexpr size_t history_size = 1024;
 
 /// What nearly every model has.
 constexpr size_t usual_kernel = 4;
@@ -89,33 +84,15 @@ HWY_INLINE void convolve_row(const CausalConvArguments& a, const float* const* r
   hn::StoreN(sum, d, y + c, rest);
 }
 
-/// Moves the tail on by the chunk and leaves the old one in `history` [kernel - 1, count].
-HWY_INLINE void move_tail(const CausalConvArguments& a, size_t first, size_t count,
-                          float* history) {
-  const size_t past = a.kernel - 1;
-  for (size_t j = 0; j < past; ++j) std::copy_n(a.tail[j] + first, count, history + j * count);
-  for (size_t j = 0; j < past; ++j) {
-    const size_t row = j + a.tokens;  // counted from the oldest row of the old tail
-    const float* source = row < past ? history + row * count : a.x[row - past] + first;
-    std::copy_n(source, count, a.tail[j] + first);
-  }
-}
-
 void causal_conv(const CausalConvArguments& a, size_t first, size_t count) {
-  HWY_ALIGN float history[history_size];
   const float* rows[max_conv_kernel];
   const size_t past = a.kernel - 1;
-  const size_t step = std::min(conv_columns, history_size / std::max<size_t>(1, past));
-  const size_t end = first + count;
-  for (size_t c = first; c < end; c += step) {
-    const size_t n = std::min(step, end - c);
-    move_tail(a, c, n, history);
-    // The newest token first: an output in place of its input overwrites nothing that is still
-    // needed.
-    for (size_t t = a.tokens; t-- > 0;) {
+  for (size_t c = 0; c < a.width; c += conv_columns) {
+    const size_t n = std::min(conv_columns, a.width - c);
+    for (size_t t = first; t < first + count; ++t) {
       for (size_t j = 0; j < a.kernel; ++j) {
-        const size_t row = t + j;  // counted from the oldest row of the old tail
-        rows[j] = row < past ? history + row * n : a.x[row - past] + c;
+        const size_t row = t + j;  // counted from the oldest row of the tail
+        rows[j] = (row < past ? a.tail[row] : a.x[row - past]) + c;
       }
       float* y = a.y[t] + c;
       if (a.kernel == usual_kernel) {
@@ -143,6 +120,13 @@ void token_shift(const TokenShiftArguments& arguments, size_t first, size_t coun
 
 void causal_conv(const CausalConvArguments& arguments, size_t first, size_t count) {
   HWY_DYNAMIC_DISPATCH(causal_conv)(arguments, first, count);
+}
+
+void move_tail(size_t tokens, ConstRows x, size_t width, size_t rows, MutableRows tail) {
+  for (size_t i = 0; i < rows; ++i) {
+    const size_t row = i + tokens;  // counted from the oldest row of the tail
+    std::copy_n(row < rows ? tail[row] : x[row - rows], width, tail[i]);
+  }
 }
 
 }  // namespace linnet::kernels

@@ -125,6 +125,11 @@ struct Graph {
   std::span<const Operator> operators_of(const EntryPoint& entry) const {
     return {operators.begin() + entry.first_operator, operators.begin() + entry.end_operator};
   }
+  /// The tensor whose memory a tensor is in: its base, or itself.
+  int32_t memory_of(int32_t tensor) const {
+    const int32_t base = tensor >= 0 ? tensors[static_cast<size_t>(tensor)].base : -1;
+    return base >= 0 ? base : tensor;
+  }
   /// Decode where there is one.
   const EntryPoint& main_entry() const { return decode.exists() ? decode : encode; }
 };

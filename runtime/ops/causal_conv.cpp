@@ -1,7 +1,5 @@
 #include "runtime/ops/causal_conv.h"
 
-#include "runtime/ops/parallel.h"
-
 namespace linnet {
 
 Status CausalConv::check(const Site& site) {
@@ -24,25 +22,32 @@ Status CausalConv::check(const Site& site) {
   return site.expect_state(site.input(3), "state", {Dimension(kernel - 1), Dimension(width)});
 }
 
+size_t CausalConv::rows_before(const Site& site) { return site.input(1)->shape[0].number() - 1; }
+
 Status CausalConv::prepare(const Bindings& bindings) {
-  width_ = bindings.output_tensor(0).columns().number();
-  threads_ = bindings.threads();
-  arguments_.kernel = bindings.input_tensor(1).shape[0].number();
-  arguments_.x = bindings.input_rows(0);
-  arguments_.weight = bindings.input_rows(1);
-  arguments_.bias = bindings.input<const float>(2);
-  arguments_.tail = {bindings.input<float>(3), width_};
-  arguments_.y = bindings.output_rows(0);
-  arguments_.activation = std::get_if<CausalConvAttributes>(&bindings.op().attributes)->activation;
+  const size_t width = bindings.output_tensor(0).columns().number();
+  const size_t kernel = bindings.input_tensor(1).shape[0].number();
+  tail_ = {bindings.input<float>(3), width};
+  arguments_ = {
+      .width = width,
+      .kernel = kernel,
+      .x = bindings.input_rows(0),
+      .weight = bindings.input_rows(1),
+      .bias = bindings.input<const float>(2),
+      .tail = {tail_.data, width},
+      .y = bindings.output_rows(0),
+      .activation = std::get_if<CausalConvAttributes>(&bindings.op().attributes)->activation};
+  prepare_rows(bindings, width * (kernel + 2));
   return Status::ok();
 }
 
-Status CausalConv::run(const Chunk& chunk) {
-  arguments_.tokens = chunk.extents.tokens;
-  const size_t work = arguments_.tokens * width_ * (arguments_.kernel + 2);
-  parallel_for(threads_, width_, work,
-               [&](size_t first, size_t count) { kernels::causal_conv(arguments_, first, count); });
-  return Status::ok();
+void CausalConv::run_rows(const Chunk&, size_t first, size_t count) {
+  kernels::causal_conv(arguments_, first, count);
+}
+
+void CausalConv::finish(const Chunk& chunk) {
+  kernels::move_tail(chunk.extents.tokens, arguments_.x, arguments_.width, arguments_.kernel - 1,
+                     tail_);
 }
 
 }  // namespace linnet

@@ -1,7 +1,5 @@
 #include "runtime/ops/elementwise.h"
 
-#include "runtime/ops/parallel.h"
-
 namespace linnet {
 namespace {
 
@@ -47,11 +45,9 @@ Status Elementwise::check(const Site& site) {
 Status Elementwise::prepare(const Bindings& bindings) {
   const auto& attributes = *std::get_if<ElementwiseAttributes>(&bindings.op().attributes);
   const Tensor& y = bindings.output_tensor(0);
-  rows_ = y.rows();
   width_ = y.columns().number();
   x_ = bindings.input_rows(0);
   y_ = bindings.output_rows(0);
-  threads_ = bindings.threads();
   for (const ElementwiseStepAttributes& from : attributes.steps) {
     kernels::ElementwiseStep& to = steps_[step_count_++];
     to.function = from.function;
@@ -61,6 +57,7 @@ Status Elementwise::prepare(const Bindings& bindings) {
     to.operand = bindings.input_rows(operand);
     to.group = width_ / bindings.input_tensor(operand).columns().number();
   }
+  prepare_rows(bindings, width_ * (step_count_ + 1));
   return Status::ok();
 }
 
@@ -73,14 +70,10 @@ std::span<const kernels::ElementwiseStep> Elementwise::steps_from(
   return {moved, step_count_};
 }
 
-Status Elementwise::run(const Chunk& chunk) {
-  const size_t rows = rows_.in(chunk.extents);
-  parallel_for(threads_, rows, rows * width_ * (step_count_ + 1), [&](size_t first, size_t count) {
-    kernels::ElementwiseStep moved[most_steps];
-    kernels::elementwise(count, width_, {x_[first], x_.stride}, steps_from(first, moved),
-                         {y_[first], y_.stride});
-  });
-  return Status::ok();
+void Elementwise::run_rows(const Chunk&, size_t first, size_t count) {
+  kernels::ElementwiseStep moved[most_steps];
+  kernels::elementwise(count, width_, {x_[first], x_.stride}, steps_from(first, moved),
+                       {y_[first], y_.stride});
 }
 
 }  // namespace linnet

@@ -20,17 +20,16 @@ Status GroupSum::check(const Site& site) {
 
 Status GroupSum::prepare(const Bindings& bindings) {
   const Tensor& y = bindings.output_tensor(0);
-  rows_ = y.rows();
   groups_ = y.columns().number();
   width_ = bindings.input_tensor(0).columns().number() / groups_;
   x_ = bindings.input_rows(0);
   y_ = bindings.output_rows(0);
+  prepare_rows(bindings, groups_ * width_);
   return Status::ok();
 }
 
-Status GroupSum::run(const Chunk& chunk) {
-  kernels::group_sum(rows_.in(chunk.extents), groups_, width_, x_, y_);
-  return Status::ok();
+void GroupSum::run_rows(const Chunk&, size_t first, size_t count) {
+  kernels::group_sum(count, groups_, width_, {x_[first], x_.stride}, {y_[first], y_.stride});
 }
 
 }  // namespace linnet

@@ -1,7 +1,5 @@
 #include "runtime/ops/norm.h"
 
-#include "runtime/ops/parallel.h"
-
 namespace linnet {
 namespace {
 
@@ -42,8 +40,6 @@ Status Norm::check(const Site& site) {
 Status Norm::prepare(const Bindings& bindings) {
   const auto& norm = *std::get_if<NormAttributes>(&bindings.op().attributes);
   const Tensor& y = bindings.output_tensor(0);
-  rows_ = y.rows();
-  threads_ = bindings.threads();
   arguments_.groups = norm.groups;
   arguments_.width = y.columns().number() / norm.groups;
   arguments_.x = bindings.input_rows(0);
@@ -55,20 +51,16 @@ Status Norm::prepare(const Bindings& bindings) {
       bindings.has_input(parameter) && bindings.input_tensor(parameter).columns() == y.columns();
   arguments_.kind = norm.kind;
   arguments_.epsilon = norm.epsilon;
+  prepare_rows(bindings, y.columns().number() * 2);
   return Status::ok();
 }
 
-Status Norm::run(const Chunk& chunk) {
-  const size_t rows = rows_.in(chunk.extents);
-  const size_t work = rows * arguments_.groups * arguments_.width * 2;
-  parallel_for(threads_, rows, work, [&](size_t first, size_t count) {
-    kernels::NormArguments part = arguments_;
-    part.rows = count;
-    part.x.data = arguments_.x[first];
-    part.y.data = arguments_.y[first];
-    kernels::norm(part);
-  });
-  return Status::ok();
+void Norm::run_rows(const Chunk&, size_t first, size_t count) {
+  kernels::NormArguments part = arguments_;
+  part.rows = count;
+  part.x.data = arguments_.x[first];
+  part.y.data = arguments_.y[first];
+  kernels::norm(part);
 }
 
 }  // namespace linnet

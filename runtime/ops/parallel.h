@@ -23,24 +23,36 @@ inline void count_fork_join(pthreadpool_t threads) {
   if (threads != nullptr && pthreadpool_get_threads_count(threads) > 1) ++fork_joins;
 }
 
-/// Calls body(first, count) for ranges that cover [0, total) once, on all threads if `work`, the
-/// multiply-adds of the whole, is worth it.
-template <typename Body>
-void parallel_for(pthreadpool_t threads, size_t total, size_t work, const Body& body) {
-  if (total == 0) return;
+/// How many of `total` a thread takes at a time: all of them unless `work`, the multiply-adds of
+/// the whole, is worth waking others.
+inline size_t parallel_tile(pthreadpool_t threads, size_t total, size_t work) {
   const size_t workers = pthreadpool_get_threads_count(threads);
-  if (workers <= 1 || total == 1 || work < parallel_threshold) {
+  if (workers <= 1 || work < parallel_threshold) return std::max<size_t>(1, total);
+  return std::max<size_t>(1, total / (workers * 4));
+}
+
+/// Calls body(first, count) for [0, tile), [tile, 2 tile) and so on to `total`, on all threads if
+/// there are several.
+template <typename Body>
+void parallel_tiles(pthreadpool_t threads, size_t total, size_t tile, const Body& body) {
+  if (total == 0) return;
+  if (tile >= total) {
     body(size_t{0}, total);
     return;
   }
   ++fork_joins;
-  const size_t tile = std::max<size_t>(1, total / (workers * 4));
   pthreadpool_parallelize_1d_tile_1d(
       threads,
       [](void* context, size_t first, size_t count) {
         (*static_cast<const Body*>(context))(first, count);
       },
       const_cast<Body*>(&body), total, tile, /*flags=*/0);
+}
+
+/// The same with a tile of parallel_tile's.
+template <typename Body>
+void parallel_for(pthreadpool_t threads, size_t total, size_t work, const Body& body) {
+  parallel_tiles(threads, total, parallel_tile(threads, total, work), body);
 }
 
 }  // namespace linnet

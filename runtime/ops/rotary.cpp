@@ -1,5 +1,7 @@
 #include "runtime/ops/rotary.h"
 
+#include <algorithm>
+
 namespace linnet {
 
 Status Rotary::check(const Site& site) {
@@ -35,20 +37,26 @@ Status Rotary::prepare(const Bindings& bindings) {
   arguments_.y = bindings.output_rows(0);
   cosines_ = reinterpret_cast<float*>(bindings.scratch());
   sines_ = cosines_ + bindings.largest().tokens * arguments_.pairs;
-  arguments_.cosines = cosines_;
-  arguments_.sines = sines_;
+  prepare_rows(bindings, rotary.heads * rotary.dimensions * 2);
   return Status::ok();
 }
 
-Status Rotary::run(const Chunk& chunk) {
-  arguments_.tokens = chunk.extents.tokens;
+void Rotary::run_rows(const Chunk& chunk, size_t first, size_t count) {
+  kernels::RotaryArguments part = arguments_;
+  part.tokens = count;
+  part.x.data = arguments_.x[first];
+  part.y.data = arguments_.y[first];
+  part.cosines = cosines_ + first * arguments_.pairs;
+  part.sines = sines_ + first * arguments_.pairs;
   for (const TextRows& text : chunk.texts) {
-    const size_t first = text.first * arguments_.pairs;
-    kernels::rotary_table(chunk.position, text.count, frequencies_, arguments_.pairs, scale_,
-                          cosines_ + first, sines_ + first);
+    const size_t begin = std::max(first, text.first);
+    const size_t end = std::min(first + count, text.first + text.count);
+    if (begin >= end) continue;
+    const size_t at = begin * arguments_.pairs;
+    kernels::rotary_table(chunk.position + begin - text.first, end - begin, frequencies_,
+                          arguments_.pairs, scale_, cosines_ + at, sines_ + at);
   }
-  kernels::rotary(arguments_);
-  return Status::ok();
+  kernels::rotary(part);
 }
 
 }  // namespace linnet

@@ -1,7 +1,5 @@
 #include "runtime/ops/token_shift.h"
 
-#include "runtime/ops/parallel.h"
-
 namespace linnet {
 
 Status TokenShift::check(const Site& site) {
@@ -22,28 +20,29 @@ Status TokenShift::check(const Site& site) {
 }
 
 Status TokenShift::prepare(const Bindings& bindings) {
-  width_ = bindings.output_tensor(0).columns().number();
-  count_ = bindings.op().outputs.size();
-  x_ = bindings.input_rows(0);
+  const size_t width = bindings.output_tensor(0).columns().number();
+  const size_t count = bindings.op().outputs.size();
   last_ = bindings.input<float>(1);
-  threads_ = bindings.threads();
-  for (size_t i = 0; i < count_; ++i) {
+  for (size_t i = 0; i < count; ++i) {
     mixes_[i] = bindings.input<const float>(i + 2);
     outputs_[i] = bindings.output_rows(i);
   }
+  arguments_ = {.width = width,
+                .x = bindings.input_rows(0),
+                .last = last_,
+                .mixes = {mixes_, count},
+                .outputs = {outputs_, count}};
+  prepare_rows(bindings, width * count * 2);
   return Status::ok();
 }
 
-Status TokenShift::run(const Chunk& chunk) {
-  const kernels::TokenShiftArguments arguments = {.tokens = chunk.extents.tokens,
-                                                  .x = x_,
-                                                  .last = last_,
-                                                  .mixes = {mixes_, count_},
-                                                  .outputs = {outputs_, count_}};
-  const size_t work = chunk.extents.tokens * width_ * count_ * 2;
-  parallel_for(threads_, width_, work,
-               [&](size_t first, size_t count) { kernels::token_shift(arguments, first, count); });
-  return Status::ok();
+void TokenShift::run_rows(const Chunk&, size_t first, size_t count) {
+  kernels::token_shift(arguments_, first, count);
+}
+
+void TokenShift::finish(const Chunk& chunk) {
+  kernels::move_tail(chunk.extents.tokens, arguments_.x, arguments_.width, 1,
+                     {last_, arguments_.width});
 }
 
 }  // namespace linnet

@@ -6,7 +6,7 @@
 #include "runtime/kernels/int8_matrix.h"
 #include "runtime/model/matrix_place.h"
 #include "runtime/ops/operation.h"
-#include "runtime/ops/xnn_quantized_rows.h"
+#include "runtime/ops/quantized_rows.h"
 
 namespace linnet {
 

@@ -118,9 +118,6 @@ Status MixtureOfExperts::prepare(const Bindings& bindings) {
   if (sizes_.between != DataType::f32) {
     quantized_hidden_ =
         QuantizedRows(sizes_.between, scratch_.quantized, sizes_.tokens, sizes_.hidden);
-    const Status status = quantizer_.prepare({scratch_.hidden, 2 * sizes_.hidden}, sizes_.hidden,
-                                             quantized_hidden_, threads_);
-    if (status.failed()) return status;
   }
   if (!products_.allocate(2 * sizes_.experts)) {
     return Status::error(LINNET_OUT_OF_MEMORY, "no memory for %zu experts", sizes_.experts);
@@ -194,8 +191,10 @@ Status MixtureOfExperts::multiply_inputs(MatrixProduct& product, size_t rows) {
 
 Status MixtureOfExperts::multiply_hidden(MatrixProduct& product, size_t rows) {
   if (sizes_.between == DataType::f32) return product.run(rows, scratch_.hidden, scratch_.outputs);
-  const Status status = quantizer_.run(rows);
-  if (status.failed()) return status;
+  parallel_for(threads_, rows, rows * sizes_.hidden * 2, [&](size_t first, size_t count) {
+    quantized_hidden_.quantize({scratch_.hidden, 2 * sizes_.hidden}, sizes_.hidden, first, count);
+  });
+  quantized_hidden_.finish(rows);
   return product.run(rows, quantized_hidden_, scratch_.outputs);
 }
 

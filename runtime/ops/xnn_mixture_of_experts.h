@@ -3,8 +3,8 @@
 #include "runtime/base/array.h"
 #include "runtime/kernels/mixture_of_experts.h"
 #include "runtime/ops/operation.h"
+#include "runtime/ops/quantized_rows.h"
 #include "runtime/ops/xnn_matrix_product.h"
-#include "runtime/ops/xnn_row_quantizer.h"
 
 namespace linnet {
 
@@ -63,9 +63,8 @@ class MixtureOfExperts final : public Operation {
   Scratch scratch_;
   bool normalize_ = false;
   Activation activation_ = Activation::none;
-  Array<MatrixProduct> products_;  ///< two per expert: gate and up, then down
-  RowQuantizer quantizer_;         ///< of what is between the matrices
-  QuantizedRows quantized_hidden_;
+  Array<MatrixProduct> products_;   ///< two per expert: gate and up, then down
+  QuantizedRows quantized_hidden_;  ///< what is between the matrices
   QuantizedRows quantized_inputs_;  ///< the expert's rows of x
   kernels::ConstRows x_;
   QuantizedRows quantized_x_;

@@ -188,15 +188,15 @@ void BM_TokenShift(benchmark::State& state) {
   const auto width = static_cast<size_t>(state.range(1));
   const auto x = random_values(tokens * width);
   const auto mix = random_values(width);
-  auto last = random_values(width);
+  const auto last = random_values(width);
   std::vector<float> y(mixes * tokens * width);
   const std::vector<const float*> mix_rows(mixes, mix.data());
   std::vector<MutableRows> outputs;
   for (size_t i = 0; i < mixes; ++i) outputs.push_back({y.data() + i * tokens * width, width});
   const kernels::TokenShiftArguments arguments = {
-      tokens, {x.data(), width}, last.data(), mix_rows, outputs};
+      width, {x.data(), width}, last.data(), mix_rows, outputs};
   for (auto _ : state) {
-    kernels::token_shift(arguments, 0, width);
+    kernels::token_shift(arguments, 0, tokens);
     benchmark::ClobberMemory();
   }
   state.SetItemsProcessed(state.iterations() * static_cast<int64_t>(y.size()));
@@ -206,12 +206,13 @@ BENCHMARK(BM_TokenShift)->Args({1, 1024})->Args({128, 1024});
 /// Arguments: tokens, width, kernel.
 void BM_CausalConv(benchmark::State& state) {
   kernels::CausalConvArguments arguments;
-  arguments.tokens = static_cast<size_t>(state.range(0));
+  const auto tokens = static_cast<size_t>(state.range(0));
   const auto width = static_cast<size_t>(state.range(1));
+  arguments.width = width;
   arguments.kernel = static_cast<size_t>(state.range(2));
-  const auto x = random_values(arguments.tokens * width);
+  const auto x = random_values(tokens * width);
   const auto weight = random_values(arguments.kernel * width);
-  auto tail = random_values((arguments.kernel - 1) * width);
+  const auto tail = random_values((arguments.kernel - 1) * width);
   std::vector<float> y(x.size());
   arguments.x = {x.data(), width};
   arguments.weight = {weight.data(), width};
@@ -219,7 +220,7 @@ void BM_CausalConv(benchmark::State& state) {
   arguments.y = {y.data(), width};
   arguments.activation = Activation::silu;
   for (auto _ : state) {
-    kernels::causal_conv(arguments, 0, width);
+    kernels::causal_conv(arguments, 0, tokens);
     benchmark::ClobberMemory();
   }
   count_flops(state, static_cast<double>(2 * arguments.kernel * x.size()));

@@ -186,48 +186,4 @@ TEST_CASE("int8: the largest weights and values do not overflow") {
   });
 }
 
-TEST_CASE("int16 rows hold values to half a step of 65534, at every length") {
-  for_each_target([] {
-    for (const size_t count : lengths()) {
-      CAPTURE(count);
-      std::mt19937 random(2);
-      TestRows values(1, count);
-      values.fill(random, 3.0f);
-      const size_t bytes = Int16Rows::row_bytes(count);
-      std::vector<uint8_t> q(bytes + 2, uint8_t{99});
-      const float scale = kernels::quantize_int16(values.in(0).data, count, q.data() + 1);
-      float largest = 0;
-      for (size_t i = 0; i < count; ++i) largest = std::max(largest, std::fabs(values.at(0, i)));
-      CHECK(scale == doctest::Approx(largest / 32767).epsilon(1e-6));
-      for (size_t i = 0; i < count; ++i) {
-        const uint8_t* group = q.data() + 1 + i / 4 * 8;
-        const int value = group[i % 4] * 256 + group[4 + i % 4] - 32768;
-        CHECK(std::abs(value) <= 32767);
-        // Half a step, and f32's rounding of the quotient.
-        CHECK(std::fabs(value * double{scale} - values.at(0, i)) <= 0.502 * scale);
-      }
-      CHECK(q.front() == 99);
-      CHECK(q.back() == 99);
-    }
-  });
-}
-
-TEST_CASE("int16 rows of zeros are zeros, and of what is not a number are no numbers") {
-  for_each_target([] {
-    for (const float zero : {0.0f, -0.0f, 1e-40f}) {
-      const std::vector<float> x(7, zero);
-      std::vector<uint8_t> q(Int16Rows::row_bytes(7));
-      CHECK(kernels::quantize_int16(x.data(), x.size(), q.data()) == 0.0f);
-    }
-    for (const size_t at : {size_t{0}, size_t{6}, size_t{20}}) {
-      std::vector<float> x(21, 1.0f);
-      std::vector<uint8_t> q(Int16Rows::row_bytes(21));
-      x[at] = std::numeric_limits<float>::quiet_NaN();
-      CHECK(std::isnan(kernels::quantize_int16(x.data(), x.size(), q.data())));
-      x[at] = -INFINITY;
-      CHECK(std::isinf(kernels::quantize_int16(x.data(), x.size(), q.data())));
-    }
-  });
-}
-
 }  // namespace linnet::test

@@ -173,33 +173,31 @@ void norm(const kernels::NormArguments& a) {
   }
 }
 
-void token_shift(const kernels::TokenShiftArguments& a, size_t width) {
-  for (size_t c = 0; c < width; ++c) {
-    for (size_t t = 0; t < a.tokens; ++t) {
+void token_shift(const kernels::TokenShiftArguments& a, size_t tokens) {
+  for (size_t c = 0; c < a.width; ++c) {
+    for (size_t t = 0; t < tokens; ++t) {
       const double x = a.x[t][c];
       const double previous = t == 0 ? a.last[c] : a.x[t - 1][c];
       for (size_t i = 0; i < a.mixes.size(); ++i) {
         a.outputs[i][t][c] = static_cast<float>(x + (previous - x) * a.mixes[i][c]);
       }
     }
-    if (a.tokens > 0) a.last[c] = a.x[a.tokens - 1][c];
   }
 }
 
-void causal_conv(const kernels::CausalConvArguments& a, size_t width) {
+void causal_conv(const kernels::CausalConvArguments& a, size_t tokens) {
   const size_t past = a.kernel - 1;
-  for (size_t c = 0; c < width; ++c) {
+  for (size_t c = 0; c < a.width; ++c) {
     std::vector<float> stream;
     for (size_t j = 0; j < past; ++j) stream.push_back(a.tail[j][c]);
-    for (size_t t = 0; t < a.tokens; ++t) stream.push_back(a.x[t][c]);
-    for (size_t t = 0; t < a.tokens; ++t) {
+    for (size_t t = 0; t < tokens; ++t) stream.push_back(a.x[t][c]);
+    for (size_t t = 0; t < tokens; ++t) {
       double sum = a.bias != nullptr ? a.bias[c] : 0.0f;
       for (size_t j = 0; j < a.kernel; ++j) {
         sum += static_cast<double>(a.weight[j][c]) * stream[t + j];
       }
       a.y[t][c] = static_cast<float>(activate(a.activation, sum));
     }
-    for (size_t j = 0; j < past; ++j) a.tail[j][c] = stream[a.tokens + j];
   }
 }
 

@@ -30,8 +30,8 @@ void elementwise(size_t rows, size_t width, kernels::ConstRows x,
 void group_sum(size_t rows, size_t groups, size_t width, kernels::ConstRows x,
                kernels::MutableRows y);
 void norm(const kernels::NormArguments& arguments);
-void token_shift(const kernels::TokenShiftArguments& arguments, size_t width);
-void causal_conv(const kernels::CausalConvArguments& arguments, size_t width);
+void token_shift(const kernels::TokenShiftArguments& arguments, size_t tokens);
+void causal_conv(const kernels::CausalConvArguments& arguments, size_t tokens);
 /// Without the running maximum: for small keys, in double precision. Leaves the state in units
 /// of 1.
 void wkv(const kernels::WkvArguments& arguments, size_t width);

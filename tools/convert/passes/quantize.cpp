@@ -97,7 +97,8 @@ int32_t add_scales(Graph& graph, const Tensor& weight) {
   return static_cast<int32_t>(graph.tensors.size() - 1);
 }
 
-/// Inserts Quantize operators before the first operator that needs each.
+/// Inserts Quantize operators behind those that make what is quantised, so that the runtime does
+/// both in one pass over the rows.
 class ActivationQuantizer {
  public:
   ActivationQuantizer(Graph& graph, EntryPoint& entry)
@@ -133,8 +134,26 @@ class ActivationQuantizer {
     Operator op{tensor.name, Quantize{}, {input}, {static_cast<int32_t>(graph_.tensors.size())}};
     entry->second = op.outputs[0];
     graph_.tensors.push_back(std::move(tensor));
-    operators_.push_back(std::move(op));
+    operators_.insert(behind_maker_of(input), std::move(op));
     return entry->second;
+  }
+
+  int32_t memory_of(int32_t tensor) const {
+    const int32_t base = graph_.tensors[static_cast<size_t>(tensor)].base;
+    return base >= 0 ? base : tensor;
+  }
+
+  /// Behind the last operator so far that wrote to the tensor, and the Quantize operators there.
+  std::vector<Operator>::iterator behind_maker_of(int32_t tensor) {
+    const auto makes = [&](const Operator& op) {
+      return std::ranges::any_of(
+          op.outputs, [&](int32_t output) { return memory_of(output) == memory_of(tensor); });
+    };
+    auto place = std::find_if(operators_.rbegin(), operators_.rend(), makes).base();
+    const auto is_quantize = [](const Operator& op) {
+      return std::holds_alternative<Quantize>(op.attributes);
+    };
+    return std::find_if_not(place, operators_.end(), is_quantize);
   }
 
   Graph& graph_;

@@ -8,7 +8,8 @@
 #include <cstring>
 
 #include "runtime/base/kinds.h"
-#include "runtime/kernels/int8_matrix.h"
+#include "runtime/kernels/quantize_rows.h"
+#include "runtime/kernels/rows.h"
 
 namespace linnet {
 
@@ -47,6 +48,11 @@ class QuantizedRows {
     return head_bytes(type, rows) + rows * row_bytes(type, columns) + XNN_EXTRA_BYTES;
   }
 
+  /// Of which one row is this much, without its parameters.
+  static size_t row_bytes(DataType type, size_t columns) {
+    return type == DataType::dynamic_int8 ? columns : kernels::Int16Rows::row_bytes(columns);
+  }
+
   QuantizedRows() = default;
   QuantizedRows(DataType type, std::byte* memory, size_t largest_rows, size_t columns)
       : type_(type),
@@ -76,6 +82,19 @@ class QuantizedRows {
   }
   kernels::Int16Rows int16_rows() const { return {int16_row(0), scales(), stride_}; }
 
+  /// Makes rows [first, first + count) of those of x, [.., columns].
+  void quantize(kernels::ConstRows x, size_t columns, size_t first, size_t count) const {
+    for (size_t row = first; row < first + count; ++row) {
+      if (type_ == DataType::dynamic_int8) {
+        const kernels::Int8Rows::Parameters made = kernels::quantize_int8(
+            x[row], columns, reinterpret_cast<int8_t*>(values_ + row * stride_));
+        parameters()[row] = {made.zero_point, made.scale};
+      } else {
+        scales()[row] = kernels::quantize_int16(x[row], columns, int16_row(row));
+      }
+    }
+  }
+
   /// Row `to` becomes row `row` of `from`, whose type and columns are the same.
   void copy_row(const QuantizedRows& from, size_t row, size_t to) const {
     std::memcpy(values_ + to * stride_, from.values_ + row * stride_, stride_);
@@ -99,9 +118,6 @@ class QuantizedRows {
                              ? (rows + extra_parameters) * sizeof(xnn_quantization_params)
                              : rows * sizeof(float);
     return (bytes + alignment - 1) / alignment * alignment;
-  }
-  static size_t row_bytes(DataType type, size_t columns) {
-    return type == DataType::dynamic_int8 ? columns : kernels::Int16Rows::row_bytes(columns);
   }
 
   DataType type_ = DataType::f32;

@@ -1,4 +1,4 @@
-#include "runtime/ops/xnn_quantize.h"
+#include "runtime/ops/quantize.h"
 
 namespace linnet {
 
@@ -15,14 +15,21 @@ Status Quantize::check(const Site& site) {
 
 Status Quantize::prepare(const Bindings& bindings) {
   const Tensor& y = bindings.output_tensor(0);
-  const size_t columns = y.columns().number();
-  rows_ = y.rows();
-  return quantizer_.prepare(
-      bindings.input_rows(0), columns,
-      QuantizedRows(y.type, bindings.output<std::byte>(0), rows_.in(bindings.largest()), columns),
-      bindings.threads());
+  x_ = bindings.input_rows(0);
+  columns_ = y.columns().number();
+  y_ = QuantizedRows(y.type, bindings.output<std::byte>(0), y.rows().in(bindings.largest()),
+                     columns_);
+  prepare_rows(bindings, columns_ * 2);
+  return Status::ok();
 }
 
-Status Quantize::run(const Chunk& chunk) { return quantizer_.run(rows_.in(chunk.extents)); }
+void Quantize::run_rows(const Chunk&, size_t first, size_t count) {
+  y_.quantize(x_, columns_, first, count);
+}
+
+void Quantize::finish(const Chunk& chunk) {
+  const size_t count = rows(chunk);
+  if (count > 0) y_.finish(count);
+}
 
 }  // namespace linnet

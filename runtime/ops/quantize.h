@@ -1,22 +1,24 @@
 #pragma once
 
-#include "runtime/ops/operation.h"
-#include "runtime/ops/xnn_row_quantizer.h"
+#include "runtime/ops/quantized_rows.h"
+#include "runtime/ops/row_operation.h"
 
 namespace linnet {
 
 /// f32 rows -> rows of integers that matrices of few bits are multiplied by.
-class Quantize final : public Operation {
+class Quantize final : public RowOperation {
  public:
   static Status check(const Site& site);
   static size_t scratch_bytes(const Site&, const Extents&) { return 0; }
 
   Status prepare(const Bindings& bindings) override;
-  Status run(const Chunk& chunk) override;
+  void run_rows(const Chunk& chunk, size_t first, size_t count) override;
+  void finish(const Chunk& chunk) override;
 
  private:
-  RowQuantizer quantizer_;
-  Dimension rows_;
+  kernels::ConstRows x_;
+  size_t columns_ = 0;
+  QuantizedRows y_;
 };
 
 }  // namespace linnet
