@@ -86,6 +86,29 @@ TEST_CASE_FIXTURE(Fixture,
   CHECK(graph.decode.operators.size() == before);
 }
 
+TEST_CASE_FIXTURE(Fixture, "gates of one input become one, and an activation an operator behind it") {
+  const LinearOptions gate = {.role = WeightRole::gate};
+  LinearOptions beta_options = gate;
+  beta_options.activation = schema::Activation::sigmoid;
+  const Value a = g.linear("a", x, counted({3, 2}, 10), gate);
+  const Value beta = g.linear("beta", x, counted({2, 2}, 50), beta_options);
+  g.output(g.linear("logits", beta, counted({10, 2}, 0)));
+  fuse_projections(graph);
+
+  const Operator& fused = op("a+beta");
+  CHECK(std::get<Linear>(fused.attributes).activation == schema::Activation::none);
+  CHECK(tensor(fused.outputs[0]).shape == Shape{kTokens, 5});
+  CHECK(tensor(a.tensor).base == fused.outputs[0]);
+  const Operator& activation = op("beta");
+  const auto& steps = std::get<Elementwise>(activation.attributes).steps;
+  REQUIRE(steps.size() == 1);
+  CHECK(steps[0].function() == schema::ElementwiseFunction::sigmoid);
+  CHECK(activation.outputs[0] == beta.tensor);
+  CHECK(tensor(beta.tensor).base == -1);
+  CHECK(tensor(activation.inputs[0]).base == fused.outputs[0]);
+  CHECK(tensor(activation.inputs[0]).column == 3);
+}
+
 TEST_CASE_FIXTURE(Fixture, "tensors come in the order of their use, and those of no use go") {
   const Value q = g.linear("q", x, counted({3, 2}, 10));
   const Value k = g.linear("k", x, counted({3, 2}, 50));

@@ -1,7 +1,9 @@
 #include "tools/convert/passes/fuse.h"
 
 #include <algorithm>
+#include <iterator>
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -39,6 +41,19 @@ RowProducer stacked(std::vector<Part> parts, uint64_t width) {
   };
 }
 
+std::optional<schema::ElementwiseFunction> as_step(schema::Activation activation) {
+  switch (activation) {
+    case schema::Activation::sigmoid:
+      return schema::ElementwiseFunction::sigmoid;
+    case schema::Activation::tanh:
+      return schema::ElementwiseFunction::tanh;
+    case schema::Activation::silu:
+      return schema::ElementwiseFunction::silu;
+    default:
+      return {};
+  }
+}
+
 class Fuser {
  public:
   Fuser(Graph& graph, EntryPoint& entry)
@@ -52,7 +67,13 @@ class Fuser {
       if (is_fused[i]) continue;
       const std::vector<size_t> group = group_of(i, is_fused);
       for (const size_t member : group) is_fused[member] = true;
-      kept.push_back(group.size() > 1 ? fused(group) : std::move(operators_[i]));
+      if (group.size() == 1) {
+        kept.push_back(std::move(operators_[i]));
+        continue;
+      }
+      std::vector<Operator> activations = part_from_activations(group);
+      kept.push_back(fused(group));
+      std::ranges::move(activations, std::back_inserter(kept));
     }
     operators_ = std::move(kept);
   }
@@ -68,7 +89,10 @@ class Fuser {
 
   bool is_fusible(const Operator& op) {
     const auto* linear = std::get_if<Linear>(&op.attributes);
-    if (linear == nullptr || linear->activation != schema::Activation::none) return false;
+    if (linear == nullptr) return false;
+    const bool is_gate = tensor(op.inputs[1]).role == WeightRole::gate;
+    const bool parts = is_gate && as_step(linear->activation);
+    if (linear->activation != schema::Activation::none && !parts) return false;
     const bool is_result = std::ranges::find(results_, op.outputs[0]) != results_.end();
     return !is_result && readers_[op.inputs[1]] == 1 && tensor(op.outputs[0]).base < 0;
   }
@@ -87,6 +111,29 @@ class Fuser {
       }
     }
     return group;
+  }
+
+  /// Makes operators of the group's activations, and takes those from the group.
+  std::vector<Operator> part_from_activations(const std::vector<size_t>& group) {
+    std::vector<Operator> made;
+    for (const size_t member : group) {
+      Operator& op = operators_[member];
+      auto& linear = std::get<Linear>(op.attributes);
+      const auto function = as_step(linear.activation);
+      if (!function) continue;
+      linear.activation = schema::Activation::none;
+      const int32_t output = op.outputs[0];
+      op.outputs[0] = static_cast<int32_t>(graph_.tensors.size());
+      Tensor before;
+      before.name = op.name + ".before";
+      before.shape = tensor(output).shape;
+      graph_.tensors.push_back(std::move(before));
+      made.push_back({op.name,
+                      Elementwise{{schema::ElementwiseStep(*function, -1, 0)}},
+                      {op.outputs[0]},
+                      {output}});
+    }
+    return made;
   }
 
   Operator fused(const std::vector<size_t>& group) {
