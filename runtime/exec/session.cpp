@@ -4,9 +4,11 @@
 #include <chrono>
 #include <cinttypes>
 #include <cstring>
+#include <mutex>
 #include <new>
 
 #include "runtime/exec/operator_table.h"
+#include "runtime/ops/parallel.h"
 #include "runtime/plan/arena.h"
 
 namespace linnet {
@@ -112,14 +114,34 @@ Status Session::prepare_operators() {
   std::byte* object = objects_.data();
   for (size_t i = 0; i < graph.operators.size(); ++i) {
     const Operator& op = graph.operators[i];
-    const size_t scratch = plan_.scratch_offsets[i];
     operations_[i] = entry_of(op).create(object);
     object += aligned_object(entry_of(op).object_bytes);
-    const Status status = operations_[i]->prepare(
-        Bindings(memory, op, scratch != SessionPlan::no_offset ? memory_ + scratch : nullptr));
-    if (status.failed()) return name_operator(status, op);
   }
-  return Status::ok();
+  return prepare_all(memory);
+}
+
+/// On all threads: XNNPACK looks at every scale of an int4 matrix when it makes an operator.
+Status Session::prepare_all(const SessionMemory& memory) {
+  const Graph& graph = model_.graph();
+  const size_t count = graph.operators.size();
+  std::mutex mutex;
+  size_t failed = count;
+  Status failure = Status::ok();
+  const auto prepare = [&](size_t i) {
+    const size_t scratch = plan_.scratch_offsets[i];
+    const Status status = operations_[i]->prepare(
+        Bindings(memory, graph.operators[i],
+                 scratch != SessionPlan::no_offset ? memory_ + scratch : nullptr));
+    if (!status.failed()) return;
+    const std::lock_guard lock(mutex);
+    if (i > failed) return;  // the first of several is told, whichever thread was faster
+    failed = i;
+    failure = name_operator(status, graph.operators[i]);
+  };
+  parallel_tiles(threads_, count, /*tile=*/1, [&](size_t first, size_t tile) {
+    for (size_t i = first; i < first + tile; ++i) prepare(i);
+  });
+  return failure;
 }
 
 Status Session::check_length(size_t count) const {

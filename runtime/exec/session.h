@@ -88,6 +88,7 @@ class Session {
   Status take_memory(std::byte* memory);
   Status start_threads(uint32_t threads);
   Status prepare_operators();
+  Status prepare_all(const SessionMemory& memory);
   Status check_length(size_t count) const;
   Status encode_one(std::span<const int32_t> tokens, float* rows);
   Status measure_texts(const linnet_texts& texts, size_t* tokens);

@@ -171,12 +171,15 @@ int run(const Options& options) {
 
   linnet_memory memory = {};
   require(model.session_bytes(options.session, &memory));
-  const CountedPages block(memory.total_bytes);
-  Session session = open_session(model, options.session, block.data());
+  // Memory of one's own can be counted, but is filled with zeros first, page by page.
+  std::optional<CountedPages> counted;
+  if (options.stats) counted.emplace(memory.total_bytes);
+  const CountedPages* block = counted ? &*counted : nullptr;
+  Session session = open_session(model, options.session, counted ? counted->data() : nullptr);
   const auto generation = generation_options(model, options);
   GenerationMeter meter(prompt_tokens, options.max_tokens, options.stats);
   ProgressLine progress("Reading the prompt");
-  Stream stream{&session, &meter, &progress, options.stats ? &block : nullptr, prompt_tokens};
+  Stream stream{&session, &meter, &progress, block, prompt_tokens};
   session.on_progress(
       [](size_t, size_t, void* context) { return static_cast<Stream*>(context)->advance(); },
       &stream);
@@ -191,7 +194,7 @@ int run(const Options& options) {
   std::fflush(stdout);
   if (interrupted == 0) require(result);
   if (!options.quiet) print_summary(generated, generation, meter);
-  if (options.stats) print_stats(meter, memory, stream.in_use, block.bytes_in_use());
+  if (options.stats) print_stats(meter, memory, stream.in_use, block->bytes_in_use());
   return interrupted != 0 ? interrupted_exit : 0;
 }
 
