@@ -75,9 +75,25 @@ Status Session::take_memory(std::byte* memory) {
   }
   memory_ = static_cast<std::byte*>(platform::allocate_pages(plan_.total_bytes()));
   owns_memory_ = memory_ != nullptr;
-  if (owns_memory_) return Status::ok();
+  if (owns_memory_) {
+    write_states();
+    return Status::ok();
+  }
   return Status::error(LINNET_OUT_OF_MEMORY, "no memory for %zu bytes of state and %zu of arena",
                        plan_.state_bytes, plan_.arena_bytes);
+}
+
+/// The pages are zeros already. But those of a state that is read before it is written would first
+/// be mapped to the system's page of zeros, and changing that under running threads interrupts all
+/// of them, page by page. Rings are written first, and only as far as the text goes.
+void Session::write_states() {
+  const std::span<const Tensor> tensors = model_.graph().tensors.span();
+  for (size_t i = 0; i < tensors.size(); ++i) {
+    const Tensor& state = tensors[i];
+    const bool is_ring = state.rank > 0 && state.shape[0].kind() != Dimension::Kind::number;
+    if (state.storage != Storage::state || is_ring) continue;
+    std::memset(memory_ + plan_.tensor_offsets[i], 0, state.elements(plan_.largest) * sizeof(float));
+  }
 }
 
 Status Session::start_threads(uint32_t threads) {

@@ -86,6 +86,7 @@ class Session {
   explicit Session(const Model& model) : model_(model) {}
 
   Status take_memory(std::byte* memory);
+  void write_states();
   Status start_threads(uint32_t threads);
   Status prepare_operators();
   Status prepare_all(const SessionMemory& memory);
