@@ -31,12 +31,12 @@ inline size_t parallel_tile(pthreadpool_t threads, size_t total, size_t work) {
   return std::max<size_t>(1, total / (workers * 4));
 }
 
-/// Calls body(first, count) for [0, tile), [tile, 2 tile) and so on to `total`, on all threads if
-/// there are several.
+/// Calls body(first, count) for [0, tile), [tile, 2 tile) and so on to `total` on all threads, or
+/// for all at once if there is but the caller's.
 template <typename Body>
 void parallel_tiles(pthreadpool_t threads, size_t total, size_t tile, const Body& body) {
   if (total == 0) return;
-  if (tile >= total) {
+  if (tile >= total || pthreadpool_get_threads_count(threads) <= 1) {
     body(size_t{0}, total);
     return;
   }

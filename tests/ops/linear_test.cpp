@@ -46,6 +46,11 @@ struct LinearModel {
 
   /// `rows` rows of the table times the matrix, in one chunk.
   std::vector<float> run(size_t rows, uint32_t threads = 1) const {
+    Session session = open_session(threads);
+    return run(rows, &session);
+  }
+
+  Session open_session(uint32_t threads) const {
     linnet_session_options options = linnet_session_options_defaults();
     options.threads = threads;
     options.chunk = kTokenRows;
@@ -53,10 +58,14 @@ struct LinearModel {
     Session session;
     const auto opened = session.open(model, options);
     REQUIRE_MESSAGE(opened.ok(), opened.message());
+    return session;
+  }
+
+  std::vector<float> run(size_t rows, Session* session) const {
     std::vector<int32_t> tokens(rows);
     for (size_t i = 0; i < rows; ++i) tokens[i] = static_cast<int32_t>(token(i));
     std::vector<float> logits(rows * outputs);
-    const auto ran = session.run(tokens, logits.data());
+    const auto ran = session->run(tokens, logits.data());
     REQUIRE_MESSAGE(ran.ok(), ran.message());
     return logits;
   }
@@ -136,8 +145,9 @@ TEST_CASE("a product wakes other threads once, or not at all if it is small or t
   for (const char* name : {"f32", "f16", "int8", "int4"}) {
     CAPTURE(std::string(name));
     const auto fork_joins = [&](const LinearModel& model, uint32_t threads) {
+      Session session = model.open_session(threads);
       const uint64_t before = linnet_fork_joins();
-      (void)model.run(1, threads);
+      (void)model.run(1, &session);
       return linnet_fork_joins() - before;
     };
     const LinearModel large(weight_format(name), 512, 512), small(weight_format(name), 64, 64);

@@ -153,7 +153,7 @@ TEST_CASE("int8: small gates, norms and convolutions stay f32, and a tied table 
     REQUIRE(int8.tensor(name) != nullptr);
     CHECK(int8.tensor(name)->type() == schema::DataType::int8);
   }
-  for (const char* name : {"layers.0.linear_attention.a.weight", "layers.0.mixer_norm.weight",
+  for (const char* name : {"layers.0.linear_attention.a+beta.weight", "layers.0.mixer_norm.weight",
                            "layers.0.linear_attention.convolution.weight"}) {
     CAPTURE(name);
     REQUIRE(int8.tensor(name) != nullptr);
