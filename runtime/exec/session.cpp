@@ -92,7 +92,8 @@ void Session::write_states() {
     const Tensor& state = tensors[i];
     const bool is_ring = state.rank > 0 && state.shape[0].kind() != Dimension::Kind::number;
     if (state.storage != Storage::state || is_ring) continue;
-    std::memset(memory_ + plan_.tensor_offsets[i], 0, state.elements(plan_.largest) * sizeof(float));
+    std::memset(memory_ + plan_.tensor_offsets[i], 0,
+                state.elements(plan_.largest) * sizeof(float));
   }
 }
 
@@ -287,10 +288,13 @@ Status Session::run_operators(const EntryPoint& entry, const Chunk& chunk) {
   size_t next = 0;
   for (size_t i = entry.first_operator; i < entry.end_operator; i = next) {
     if (is_cancelled_.load(std::memory_order_relaxed)) return stop();
-    // To tell operators' times apart, each goes over the chunk alone.
-    const bool is_alone = operator_callback_ != nullptr || plan_.passes[i].end == i + 1;
-    next = is_alone ? i + 1 : plan_.passes[i].end;
-    const Status status = is_alone ? run_operator(i, chunk) : run_row_pass(i, next, chunk);
+    // To tell operators' times apart, each runs alone.
+    const PassKind kind = operator_callback_ == nullptr ? plan_.passes[i].kind : PassKind::single;
+    next = kind == PassKind::single ? i + 1 : plan_.passes[i].end;
+    if (kind == PassKind::rows) run_row_pass(i, next, chunk);
+    if (kind == PassKind::products) run_products(i, next, chunk);
+    if (kind != PassKind::single) continue;
+    const Status status = run_operator(i, chunk);
     if (status.failed()) return name_operator(status, model_.graph().operators[i]);
   }
   return Status::ok();

@@ -16,6 +16,7 @@
 #include "runtime/model/model.h"
 #include "runtime/ops/operation.h"
 #include "runtime/ops/row_operation.h"
+#include "runtime/ops/xnn_linear.h"
 
 namespace linnet {
 
@@ -102,7 +103,9 @@ class Session {
                    bool* is_outdated = nullptr);
   Status run_operators(const EntryPoint& entry, const Chunk& chunk);
   RowOperation& row_operation(size_t index) const;
-  Status run_row_pass(size_t first, size_t end, const Chunk& chunk) const;
+  void run_row_pass(size_t first, size_t end, const Chunk& chunk) const;
+  void run_products(size_t first, size_t end, const Chunk& chunk) const;
+  Linear& product(size_t index) const;
   void run_block(size_t index, const Chunk& chunk, size_t share, size_t first, size_t end) const;
   Status stop();
   Status check_beams(std::span<const int32_t> tokens, std::span<const uint32_t> parents) const;

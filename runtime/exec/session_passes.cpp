@@ -26,7 +26,7 @@ void Session::run_block(size_t index, const Chunk& chunk, size_t share, size_t f
   if (begin < end) row_operation(index).run_rows(chunk, begin, end - begin);
 }
 
-Status Session::run_row_pass(size_t pass_first, size_t pass_end, const Chunk& chunk) const {
+void Session::run_row_pass(size_t pass_first, size_t pass_end, const Chunk& chunk) const {
   const size_t rows = row_operation(pass_first).rows(chunk);
   const size_t lag = plan_.passes[pass_end - 1].lag;
   size_t work = 0;
@@ -52,7 +52,29 @@ Status Session::run_row_pass(size_t pass_first, size_t pass_end, const Chunk& ch
     }
   }
   for (size_t i = pass_first; i < pass_end; ++i) row_operation(i).finish(chunk);
-  return Status::ok();
+}
+
+Linear& Session::product(size_t index) const { return *static_cast<Linear*>(operations_[index]); }
+
+void Session::run_products(size_t pass_first, size_t pass_end, const Chunk& chunk) const {
+  size_t panels = 0;
+  size_t work = 0;
+  for (size_t i = pass_first; i < pass_end; ++i) {
+    panels += product(i).panels();
+    work += product(i).work(chunk);
+  }
+  const size_t share =
+      work < matrix_parallel_threshold ? panels : parallel_tile(threads_, panels, work);
+  parallel_tiles(threads_, panels, share, [&](size_t first, size_t count) {
+    size_t begin = 0;  // of a product's panels among all
+    for (size_t i = pass_first; i < pass_end; ++i) {
+      const size_t end = begin + product(i).panels();
+      const size_t from = std::max(first, begin);
+      const size_t to = std::min(first + count, end);
+      if (from < to) product(i).run_panels(chunk, from - begin, to - from);
+      begin = end;
+    }
+  });
 }
 
 }  // namespace linnet

@@ -125,7 +125,7 @@ Status place_paths(SessionPlan* plan) {
 }
 
 Status place_activations(const Graph& graph, SessionPlan* plan) {
-  Status status = plan_row_passes(graph, &plan->passes);
+  Status status = plan_passes(graph, &plan->passes);
   if (status.failed()) return status;
   Lifetimes lifetimes(graph, plan->largest, plan->passes.span());
   status = lifetimes.collect();

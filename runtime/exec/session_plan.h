@@ -6,7 +6,7 @@
 
 #include "runtime/base/array.h"
 #include "runtime/base/status.h"
-#include "runtime/exec/row_passes.h"
+#include "runtime/exec/passes.h"
 #include "runtime/model/graph.h"
 
 namespace linnet {

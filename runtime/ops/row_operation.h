@@ -6,7 +6,7 @@ namespace linnet {
 
 /// An operator that makes every row of its outputs of the same row of its inputs, and perhaps of
 /// some rows before it, so that neighbouring ones may go over a chunk together, block of rows by
-/// block of rows, while the rows are in the cache: see exec/row_passes.h.
+/// block of rows, while the rows are in the cache: see exec/passes.h.
 class RowOperation : public Operation {
  public:
   /// How many rows of its first input before a row the row is made of as well. Those before the

@@ -42,4 +42,14 @@ Status Linear::run(const Chunk& chunk) {
   return x_ != nullptr ? product_.run(rows, x_, y_) : product_.run(rows, quantized_x_, y_);
 }
 
+void Linear::run_panels(const Chunk& chunk, size_t first, size_t count) const {
+  const size_t rows = rows_.in(chunk.extents);
+  if (rows == 0) return;
+  if (x_ != nullptr) {
+    product_.run_panels(rows, x_, first, count, y_);
+  } else {
+    product_.run_panels(rows, quantized_x_, first, count, y_);
+  }
+}
+
 }  // namespace linnet

@@ -14,6 +14,12 @@ class Linear final : public Operation {
   Status prepare(const Bindings& bindings) override;
   Status run(const Chunk& chunk) override;
 
+  /// Of a matrix in panels, as MatrixProduct has them: their number, multiply-adds of a chunk, and
+  /// columns of y that some of them make, on this thread.
+  size_t panels() const { return product_.panels(); }
+  size_t work(const Chunk& chunk) const { return product_.work(rows_.in(chunk.extents)); }
+  void run_panels(const Chunk& chunk, size_t first, size_t count) const;
+
  private:
   MatrixProduct product_;
   Dimension rows_;

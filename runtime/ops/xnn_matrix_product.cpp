@@ -99,7 +99,7 @@ void MatrixProduct::activate_panels(size_t rows, size_t first, size_t count,
 Status MatrixProduct::run(size_t rows, const float* x, float* y) {
   if (rows == 0) return Status::ok();
   if (kernel_ == Kernel::f16) {
-    run_half(rows, {x, input_stride_}, {y, output_stride_});
+    run_all_panels(rows, x, y);
     return Status::ok();
   }
   xnn_status status = xnn_status_success;
@@ -113,11 +113,7 @@ Status MatrixProduct::run(size_t rows, const float* x, float* y) {
 Status MatrixProduct::run(size_t rows, const QuantizedRows& x, float* y) {
   if (rows == 0) return Status::ok();
   if (kernel_ == Kernel::int8) {
-    if (x.type() == DataType::dynamic_int16) {
-      run_int8(rows, x.int16_rows(), {y, output_stride_});
-    } else {
-      run_int8(rows, x.int8_rows(), {y, output_stride_});
-    }
+    run_all_panels(rows, x, y);
     return Status::ok();
   }
   xnn_status status = xnn_status_success;
@@ -125,19 +121,32 @@ Status MatrixProduct::run(size_t rows, const QuantizedRows& x, float* y) {
   return finish(rows, status, x.values(), {y, output_stride_});
 }
 
-void MatrixProduct::run_half(size_t rows, kernels::ConstRows x, kernels::MutableRows y) {
-  parallel_for(threads_for(rows), half_.panel_count(), work(rows), [&](size_t first, size_t count) {
-    kernels::multiply_half_panels(half_, rows, x, first, count, y);
-    activate_panels(rows, first, count, y);
-  });
+size_t MatrixProduct::panels() const {
+  return kernel_ == Kernel::f16 ? half_.panel_count() : int8_.panel_count();
+}
+
+void MatrixProduct::run_panels(size_t rows, const float* x, size_t first, size_t count,
+                               float* y) const {
+  const kernels::MutableRows to = {y, output_stride_};
+  kernels::multiply_half_panels(half_, rows, {x, input_stride_}, first, count, to);
+  activate_panels(rows, first, count, to);
+}
+
+void MatrixProduct::run_panels(size_t rows, const QuantizedRows& x, size_t first, size_t count,
+                               float* y) const {
+  const kernels::MutableRows to = {y, output_stride_};
+  if (x.type() == DataType::dynamic_int16) {
+    kernels::multiply_int8(int8_, rows, x.int16_rows(), first, count, to);
+  } else {
+    kernels::multiply_int8(int8_, rows, x.int8_rows(), first, count, to);
+  }
+  activate_panels(rows, first, count, to);
 }
 
 template <class Input>
-void MatrixProduct::run_int8(size_t rows, const Input& x, kernels::MutableRows y) {
-  parallel_for(threads_for(rows), int8_.panel_count(), work(rows), [&](size_t first, size_t count) {
-    kernels::multiply_int8(int8_, rows, x, first, count, y);
-    activate_panels(rows, first, count, y);
-  });
+void MatrixProduct::run_all_panels(size_t rows, const Input& x, float* y) {
+  parallel_for(threads_for(rows), panels(), work(rows),
+               [&](size_t first, size_t count) { run_panels(rows, x, first, count, y); });
 }
 
 xnn_status MatrixProduct::set_up(size_t rows, const QuantizedRows& x, float* y) {

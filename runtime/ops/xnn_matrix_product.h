@@ -20,6 +20,11 @@ class MatrixProduct {
     return QuantizedRows::type_for(weights) != DataType::f32;
   }
 
+  /// Whether weights of a type are multiplied panel by panel, by kernels of ours.
+  static bool has_panels(DataType weights) {
+    return weights == DataType::f16 || weights == DataType::int8;
+  }
+
   /// That `matrix` is a [rows, columns] weight of a type that can be multiplied by.
   static Status check(const Site& site, const Tensor* matrix, const char* role, size_t rows,
                       size_t columns);
@@ -39,16 +44,22 @@ class MatrixProduct {
   Status run(size_t rows, const float* x, float* y);
   Status run(size_t rows, const QuantizedRows& x, float* y);
 
+  /// Of a matrix in panels: their number, and columns of y that some of them make, on this thread.
+  size_t panels() const;
+  void run_panels(size_t rows, const float* x, size_t first, size_t count, float* y) const;
+  void run_panels(size_t rows, const QuantizedRows& x, size_t first, size_t count, float* y) const;
+
+  /// Multiply-adds.
+  size_t work(size_t rows) const { return rows * inputs_ * outputs_; }
+
  private:
   /// How a kind of weights is multiplied.
   enum class Kernel : uint8_t { f32, f16, int8, int4_rows, int4_blocks };
 
   static Kernel kernel_of(const LinearWeights& weights);
   pthreadpool_t threads_for(size_t rows) const;
-  size_t work(size_t rows) const { return rows * inputs_ * outputs_; }
-  void run_half(size_t rows, kernels::ConstRows x, kernels::MutableRows y);
   template <class Input>
-  void run_int8(size_t rows, const Input& x, kernels::MutableRows y);
+  void run_all_panels(size_t rows, const Input& x, float* y);
   xnn_status set_up(size_t rows, const QuantizedRows& x, float* y);
   Status finish(size_t rows, xnn_status status, const void* x, kernels::MutableRows y);
   void activate(size_t rows, size_t column, size_t columns, kernels::MutableRows y) const;

@@ -13,6 +13,7 @@
 #include "tools/convert/formats/sha256.h"
 #include "tools/convert/models/family.h"
 #include "tools/convert/passes/fuse.h"
+#include "tools/convert/passes/gather_products.h"
 #include "tools/convert/passes/quantize.h"
 
 namespace linnet::convert {
@@ -118,6 +119,7 @@ ConvertReport convert(const ConvertOptions& options) {
   model.graph = family.build(source);
   fuse_projections(model.graph);
   quantize_weights(model.graph, format);
+  gather_products(model.graph);
   order_tensors(model.graph);
   FoundTokenizer tokenizer = find_tokenizer({.folder = folder.string(),
                                              .given = options.vocabulary,

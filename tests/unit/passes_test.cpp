@@ -1,4 +1,4 @@
-#include "runtime/exec/row_passes.h"
+#include "runtime/exec/passes.h"
 
 #include <doctest/doctest.h>
 
@@ -10,6 +10,7 @@
 #include "runtime/api/handles.h"
 #include "tests/unit/temp_folder.h"
 #include "tools/convert/graph_builder.h"
+#include "tools/convert/passes/quantize.h"
 #include "tools/convert/writer.h"
 
 namespace linnet::convert {
@@ -67,7 +68,7 @@ struct Fixture {
   /// The last operator of the pass that each operator is in, and its lag.
   std::vector<std::pair<size_t, size_t>> passes() const {
     Array<PassPlace> places;
-    REQUIRE_FALSE(plan_row_passes(opened->model->graph(), &places).failed());
+    REQUIRE_FALSE(plan_passes(opened->model->graph(), &places).failed());
     std::vector<std::pair<size_t, size_t>> found;
     for (const PassPlace& place : places) found.emplace_back(place.end - 1, place.lag);
     return found;
@@ -122,6 +123,19 @@ TEST_CASE_FIXTURE(Fixture, "rows made before a pass are looked back at without w
   const Value shifted = shift("shift", x);
   open(norm("norm", add("residual", shifted, x)));
   CHECK(passes() == Passes{{0, 0}, {3, 0}, {3, 0}, {3, 0}, {4, 0}});
+  check_same_as_alone();
+}
+
+TEST_CASE_FIXTURE(Fixture, "products that do not read each other's results run as one") {
+  const Value a = g.linear("a", x, values({kWidth, kWidth}), {.role = WeightRole::low_rank});
+  const Value b = g.linear("b", x, values({40, kWidth}),
+                           {.activation = schema::Activation::tanh, .role = WeightRole::low_rank});
+  const Value c = g.linear("c", b, values({kWidth, 40}), {.role = WeightRole::low_rank});
+  const Value d = g.linear("d", x, values({kWidth, kWidth}), {.role = WeightRole::gate});
+  quantize_weights(model.graph, WeightFormat::f16);
+  open(add("sum", add("part", a, c), d));
+  // `c` reads `b`, and `d` is f32, which XNNPACK multiplies by.
+  CHECK(passes() == Passes{{0, 0}, {2, 0}, {2, 0}, {3, 0}, {4, 0}, {6, 0}, {6, 0}, {7, 0}});
   check_same_as_alone();
 }
 
