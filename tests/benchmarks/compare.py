@@ -23,6 +23,7 @@ import statistics
 import subprocess
 import sys
 import time
+import zlib
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -180,6 +181,12 @@ class Model:
 
     def gguf(self, kind):
         return self.folder / f"{kind}.gguf"
+
+
+def name_of(checkpoint):
+    """A folder's name alone may be that of another checkpoint, whose files would be taken for its."""
+    path = checkpoint.resolve()
+    return f"{path.name}-{zlib.crc32(str(path).encode()):08x}"
 
 
 def open_model(name, linnet, llama, source=None):
@@ -359,7 +366,7 @@ def llama_quality(model, llama, text, options):
 
 def measure_quality(linnet, llama, options):
     checkpoint = options.checkpoint or REPOSITORY / "tests/models/linnet-4m"
-    name = checkpoint.resolve().name
+    name = name_of(checkpoint)
     if not options.quality.is_file():
         raise Failure(f"{options.quality} is missing: --quality wants a text that the model was "
                       "not trained on")
@@ -418,7 +425,7 @@ def parse():
 
 def compare_speed(linnet, llama, options):
     if options.checkpoint:
-        sources = {options.checkpoint.resolve().name: options.checkpoint}
+        sources = {name_of(options.checkpoint): options.checkpoint}
     else:
         sources = dict.fromkeys(options.models.split(","))
     models = [open_model(name, linnet, llama, source) for name, source in sources.items()]
