@@ -31,15 +31,16 @@ Status Linear::prepare(const Bindings& bindings) {
   } else {
     x_ = bindings.input<const float>(0);
   }
-  y_ = bindings.output<float>(0);
+  y_ = bindings.output_rows(0);
   const auto& attributes = *std::get_if<LinearAttributes>(&bindings.op().attributes);
   return product_.prepare(bindings, MatrixPlace::of(bindings.op(), 0), attributes.activation,
-                          bindings.stride(x), bindings.output_rows(0).stride);
+                          bindings.stride(x), y_.stride);
 }
 
 Status Linear::run(const Chunk& chunk) {
   const size_t rows = rows_.in(chunk.extents);
-  return x_ != nullptr ? product_.run(rows, x_, y_) : product_.run(rows, quantized_x_, y_);
+  return x_ != nullptr ? product_.run(rows, x_, y_.data)
+                       : product_.run(rows, quantized_x_, y_.data);
 }
 
 void Linear::run_panels(const Chunk& chunk, size_t first, size_t count) const {

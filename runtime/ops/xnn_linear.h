@@ -25,7 +25,7 @@ class Linear final : public Operation {
   Dimension rows_;
   const float* x_ = nullptr;  ///< null where x is quantised
   QuantizedRows quantized_x_;
-  float* y_ = nullptr;
+  kernels::MutableRows y_;
 };
 
 }  // namespace linnet

@@ -99,7 +99,7 @@ void MatrixProduct::activate_panels(size_t rows, size_t first, size_t count,
 Status MatrixProduct::run(size_t rows, const float* x, float* y) {
   if (rows == 0) return Status::ok();
   if (kernel_ == Kernel::f16) {
-    run_all_panels(rows, x, y);
+    run_all_panels(rows, x, {y, output_stride_});
     return Status::ok();
   }
   xnn_status status = xnn_status_success;
@@ -113,7 +113,7 @@ Status MatrixProduct::run(size_t rows, const float* x, float* y) {
 Status MatrixProduct::run(size_t rows, const QuantizedRows& x, float* y) {
   if (rows == 0) return Status::ok();
   if (kernel_ == Kernel::int8) {
-    run_all_panels(rows, x, y);
+    run_all_panels(rows, x, {y, output_stride_});
     return Status::ok();
   }
   xnn_status status = xnn_status_success;
@@ -126,25 +126,23 @@ size_t MatrixProduct::panels() const {
 }
 
 void MatrixProduct::run_panels(size_t rows, const float* x, size_t first, size_t count,
-                               float* y) const {
-  const kernels::MutableRows to = {y, output_stride_};
-  kernels::multiply_half_panels(half_, rows, {x, input_stride_}, first, count, to);
-  activate_panels(rows, first, count, to);
+                               kernels::MutableRows y) const {
+  kernels::multiply_half_panels(half_, rows, {x, input_stride_}, first, count, y);
+  activate_panels(rows, first, count, y);
 }
 
 void MatrixProduct::run_panels(size_t rows, const QuantizedRows& x, size_t first, size_t count,
-                               float* y) const {
-  const kernels::MutableRows to = {y, output_stride_};
+                               kernels::MutableRows y) const {
   if (x.type() == DataType::dynamic_int16) {
-    kernels::multiply_int8(int8_, rows, x.int16_rows(), first, count, to);
+    kernels::multiply_int8(int8_, rows, x.int16_rows(), first, count, y);
   } else {
-    kernels::multiply_int8(int8_, rows, x.int8_rows(), first, count, to);
+    kernels::multiply_int8(int8_, rows, x.int8_rows(), first, count, y);
   }
-  activate_panels(rows, first, count, to);
+  activate_panels(rows, first, count, y);
 }
 
 template <class Input>
-void MatrixProduct::run_all_panels(size_t rows, const Input& x, float* y) {
+void MatrixProduct::run_all_panels(size_t rows, const Input& x, kernels::MutableRows y) {
   parallel_for(threads_for(rows), panels(), work(rows),
                [&](size_t first, size_t count) { run_panels(rows, x, first, count, y); });
 }

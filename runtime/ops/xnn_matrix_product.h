@@ -46,8 +46,10 @@ class MatrixProduct {
 
   /// Of a matrix in panels: their number, and columns of y that some of them make, on this thread.
   size_t panels() const;
-  void run_panels(size_t rows, const float* x, size_t first, size_t count, float* y) const;
-  void run_panels(size_t rows, const QuantizedRows& x, size_t first, size_t count, float* y) const;
+  void run_panels(size_t rows, const float* x, size_t first, size_t count,
+                  kernels::MutableRows y) const;
+  void run_panels(size_t rows, const QuantizedRows& x, size_t first, size_t count,
+                  kernels::MutableRows y) const;
 
   /// Multiply-adds.
   size_t work(size_t rows) const { return rows * inputs_ * outputs_; }
@@ -59,7 +61,7 @@ class MatrixProduct {
   static Kernel kernel_of(const LinearWeights& weights);
   pthreadpool_t threads_for(size_t rows) const;
   template <class Input>
-  void run_all_panels(size_t rows, const Input& x, float* y);
+  void run_all_panels(size_t rows, const Input& x, kernels::MutableRows y);
   xnn_status set_up(size_t rows, const QuantizedRows& x, float* y);
   Status finish(size_t rows, xnn_status status, const void* x, kernels::MutableRows y);
   void activate(size_t rows, size_t column, size_t columns, kernels::MutableRows y) const;

@@ -267,7 +267,8 @@ void BM_GatherInt8(benchmark::State& state) {
   for (int32_t& id : ids) id = static_cast<int32_t>(random() % vocabulary);
   std::vector<float> y(tokens * width);
   for (auto _ : state) {
-    kernels::gather_int8(table.data(), scales.data(), width, ids.data(), tokens, {y.data(), width});
+    kernels::gather_int8(table.data(), scales.data(), /*block=*/width, width, ids.data(), tokens,
+                         {y.data(), width});
     benchmark::ClobberMemory();
   }
   state.SetBytesProcessed(state.iterations() * static_cast<int64_t>(tokens * width));
