@@ -117,6 +117,14 @@ final class Handle {
       this.alone = alone;
     }
 
+    /** Another use beside this one, even of an object that is closed by now. */
+    Use share() {
+      synchronized (Handle.this) {
+        ++uses;
+      }
+      return new Use(false);
+    }
+
     @Override
     public void close() {
       leave(alone);

@@ -101,11 +101,15 @@ public final class Model implements Closeable {
 
   /** How this model prefers its text to be chosen, to be changed at will. */
   public GenerateOptions generateOptions() {
+    try (Handle.Use model = handle.share()) {
+      return generateOptions(model);
+    }
+  }
+
+  static GenerateOptions generateOptions(Handle.Use model) {
     long[] integers = new long[2];
     float[] fractions = new float[4];
-    try (Handle.Use model = handle.share()) {
-      Native.generateDefaults(model.address, integers, fractions);
-    }
+    Native.generateDefaults(model.address, integers, fractions);
     GenerateOptions options = new GenerateOptions();
     options.maxTokens = integers[0];
     options.topK = (int) integers[1];
@@ -145,17 +149,21 @@ public final class Model implements Closeable {
    * @param second null: there is none
    */
   public Tokens tokens(String first, String second, boolean specialTokens) {
+    try (Handle.Use model = handle.share()) {
+      return tokens(model, first, second, specialTokens);
+    }
+  }
+
+  static Tokens tokens(Handle.Use model, String first, String second, boolean specialTokens) {
     byte[] bytes = Native.bytes(first);
     byte[] others = second != null ? Native.bytes(second) : null;
     int room = bytes.length + (second != null ? others.length : 0) + MORE_IDS_THAN_BYTES;
-    try (Handle.Use model = handle.share()) {
-      while (true) {
-        int[] ids = new int[room];
-        int[] types = new int[room];
-        int count = Native.tokenizePair(model.address, bytes, others, specialTokens, ids, types);
-        if (count <= room) return new Tokens(Arrays.copyOf(ids, count), Arrays.copyOf(types, count));
-        room = count;
-      }
+    while (true) {
+      int[] ids = new int[room];
+      int[] types = new int[room];
+      int count = Native.tokenizePair(model.address, bytes, others, specialTokens, ids, types);
+      if (count <= room) return new Tokens(Arrays.copyOf(ids, count), Arrays.copyOf(types, count));
+      room = count;
     }
   }
 
@@ -188,14 +196,18 @@ public final class Model implements Closeable {
    * ModelInfo#labels}.
    */
   public float[] labelScores(float[] logits) {
+    try (Handle.Use model = handle.share()) {
+      return labelScores(model, logits);
+    }
+  }
+
+  float[] labelScores(Handle.Use model, float[] logits) {
     if (logits.length != info.labels().size()) {
       throw new IllegalArgumentException(
           logits.length + " logits for " + info.labels().size() + " labels");
     }
     float[] scores = new float[logits.length];
-    try (Handle.Use model = handle.share()) {
-      Native.labelScores(model.address, logits, scores);
-    }
+    Native.labelScores(model.address, logits, scores);
     return scores;
   }
 

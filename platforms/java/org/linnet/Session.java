@@ -15,14 +15,15 @@ import java.util.List;
 public final class Session implements Closeable {
   private final Handle handle;
   private final Model model;
-  private final long modelAddress;
+  // Keeps the native model alive.
+  private final Handle.Use modelUse;
   private final boolean allLogits;
   private volatile RunProgress progress;
 
-  /** Takes over `use`, which keeps the native model alive. */
-  private Session(Model model, Handle.Use use, long address, boolean allLogits) {
+  /** Takes over `modelUse`. */
+  private Session(Model model, Handle.Use modelUse, long address, boolean allLogits) {
     this.model = model;
-    modelAddress = use.address;
+    this.modelUse = modelUse;
     this.allLogits = allLogits;
     handle =
         new Handle(
@@ -31,8 +32,25 @@ public final class Session implements Closeable {
             address,
             session -> {
               Native.closeSession(session);
-              use.close();
+              modelUse.close();
             });
+  }
+
+  private interface Opening {
+    long open();
+  }
+
+  /** The session that `opening` opens; takes over `modelUse`, also where that fails. */
+  private static Session own(
+      Model model, Handle.Use modelUse, Opening opening, boolean allLogits) {
+    boolean isOpen = false;
+    try {
+      long address = opening.open();
+      isOpen = true;
+      return new Session(model, modelUse, address, allLogits);
+    } finally {
+      if (!isOpen) modelUse.close();
+    }
   }
 
   /** A session with empty state and Linnet's own choice of threads and memory. */
@@ -43,34 +61,25 @@ public final class Session implements Closeable {
   public static Session open(Model model, SessionOptions options) {
     Handle.freeForgotten();
     Handle.Use use = model.handle.share();
-    boolean isOpen = false;
-    try {
-      long address =
-          Native.openSession(
-              use.address,
-              options.threads,
-              options.chunk,
-              options.context,
-              options.allLogits,
-              options.beams);
-      isOpen = true;
-      return new Session(model, use, address, options.allLogits);
-    } finally {
-      if (!isOpen) use.close();
-    }
+    return own(
+        model,
+        use,
+        () ->
+            Native.openSession(
+                use.address,
+                options.threads,
+                options.chunk,
+                options.context,
+                options.allLogits,
+                options.beams),
+        options.allLogits);
   }
 
   /** Another session at the same point of the same stream, which then goes its own way. */
   public Session fork() {
     Handle.freeForgotten();
-    Handle.Use use = model.handle.share();
-    boolean isOpen = false;
     try (Handle.Use session = handle.alone()) {
-      long address = Native.fork(session.address);
-      isOpen = true;
-      return new Session(model, use, address, allLogits);
-    } finally {
-      if (!isOpen) use.close();
+      return own(model, modelUse.share(), () -> Native.fork(session.address), allLogits);
     }
   }
 
@@ -92,7 +101,10 @@ public final class Session implements Closeable {
 
   /** The same with the model's own choice of options. */
   public Generated generate(String prompt, TextCallback callback) {
-    return generate(prompt, model.generateOptions(), callback);
+    try (Handle.Use session = handle.alone()) {
+      GenerateOptions options = Model.generateOptions(modelUse);
+      return generate(session, prompt, options, callback, progress);
+    }
   }
 
   /** The same text piece by piece, while another thread writes it. */
@@ -109,7 +121,7 @@ public final class Session implements Closeable {
       RunProgress progress) {
     long[] generated = new long[3];
     Native.generate(
-        modelAddress,
+        modelUse.address,
         session.address,
         Native.bytes(prompt),
         options.maxTokens,
@@ -202,20 +214,32 @@ public final class Session implements Closeable {
 
   /** The vector of a text, pooled and normalised as the model says. */
   public float[] embed(String text) {
-    encode(model.tokens(text, true));
+    encode(tokens(text));
     return output("sentence_embedding").row(0);
   }
 
   /** The labels of a text, the likeliest first. */
+  @SuppressWarnings("try")
   public List<Label> classify(String text) {
     List<String> names = model.info().labels();
     if (names.isEmpty()) throw new LinnetException(Status.UNSUPPORTED, "the model has no labels");
-    encode(model.tokens(text, true));
-    float[] scores = model.labelScores(output("logits").row(0));
+    encode(tokens(text));
+    float[] logits = output("logits").row(0);
     List<Label> labels = new ArrayList<>();
-    for (int i = 0; i < scores.length; ++i) labels.add(new Label(names.get(i), scores[i]));
+    try (Handle.Use session = handle.share()) {
+      float[] scores = model.labelScores(modelUse, logits);
+      for (int i = 0; i < scores.length; ++i) labels.add(new Label(names.get(i), scores[i]));
+    }
     Collections.sort(labels, (a, b) -> Float.compare(b.score(), a.score()));
     return labels;
+  }
+
+  /** The session is used meanwhile, since it is what keeps a closed model alive. */
+  @SuppressWarnings("try")
+  private Tokens tokens(String text) {
+    try (Handle.Use session = handle.share()) {
+      return Model.tokens(modelUse, text, null, true);
+    }
   }
 
   /** Told between chunks of run and generate; null: nobody is. */
