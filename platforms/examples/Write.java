@@ -12,16 +12,12 @@ public final class Write {
       System.err.println("usage: java Write.java MODEL.linnet PROMPT");
       System.exit(2);
     }
-    try (Model model = Model.open(arguments[0]);
-        Session session = Session.open(model)) {
+    try (Model model = Model.open(arguments[0]); Session session = Session.open(model)) {
       GenerateOptions options = model.generateOptions().maxTokens(32);
-      session.generate(
-          arguments[1],
-          options,
-          text -> {
-            System.out.print(text);
-            return !System.out.checkError(); // which also flushes
-          });
+      session.generate(arguments[1], options, text -> {
+        System.out.print(text);
+        return !System.out.checkError(); // which also flushes
+      });
       System.out.println();
     } catch (LinnetException failure) {
       System.err.println("cannot write: " + failure.getMessage());

@@ -52,7 +52,8 @@ build_and_test() {
 
 # Our own sources, without the generated header.
 sources() {
-  find runtime tools tests platforms -name '*.cpp' -o -name '*.hpp' -o -name '*.h' -o -name '*.c'
+  find runtime tools tests platforms -name '*.cpp' -o -name '*.hpp' -o -name '*.h' -o -name '*.c' \
+    -o -name '*.java'
 }
 
 # Other versions format and warn differently; a machine without this one leaves these checks out.
@@ -84,7 +85,7 @@ check_tidy() {
   return 1
 }
 
-options=()
+options=(--java)
 [[ $quick == false && $arch != arm64 ]] && options+=(--checks)
 [[ $arch == x86 ]] || options+=(--arm64)
 platforms/linux/install.sh "${options[@]}"

@@ -1,6 +1,7 @@
 # Installs Linnet, builds the example programs as a project that knows nothing but the installation,
 # through find_package and through pkg-config, and has them write text.
-#   cmake -DBUILD=… -DSOURCE=… -DWORK=… -DMODEL=… -DTOOLCHAIN=… -DEMULATOR=… -DCOMPILER=… -DNM=… -P …
+#   cmake -DBUILD=… -DSOURCE=… -DWORK=… -DMODEL=… -DTOOLCHAIN=… -DEMULATOR=… -DCOMPILER=… -DNM=…
+#         -DJAVA=… -P …
 cmake_minimum_required(VERSION 3.22)
 
 function(run)
@@ -12,12 +13,14 @@ function(run)
   set(output "${output}" PARENT_SCOPE)
 endfunction()
 
-function(expect_text program)
-  run(${EMULATOR} "${program}" "${MODEL}" "The people")
+# expect_text(COMMAND...)
+function(expect_text)
+  run(${ARGN} "${MODEL}" "The people")
   string(LENGTH "${output}" length)
   if(length LESS 40)
-    message(FATAL_ERROR "${program} wrote '${output}'")
+    message(FATAL_ERROR "${ARGN} wrote '${output}'")
   endif()
+  list(GET ARGN -1 program)
   message(STATUS "${program}: The people${output}")
 endfunction()
 
@@ -48,8 +51,8 @@ endif()
 run("${CMAKE_COMMAND}" -S "${SOURCE}/platforms/examples" -B "${WORK}/build" -G Ninja ${toolchain}
   -DCMAKE_BUILD_TYPE=Release "-DCMAKE_FIND_ROOT_PATH=${prefix}" "-Dlinnet_ROOT=${prefix}")
 run("${CMAKE_COMMAND}" --build "${WORK}/build")
-expect_text("${WORK}/build/write_c")
-expect_text("${WORK}/build/write_cpp")
+expect_text(${EMULATOR} "${WORK}/build/write_c")
+expect_text(${EMULATOR} "${WORK}/build/write_cpp")
 
 find_program(PKG_CONFIG pkg-config REQUIRED)
 cmake_path(GET package PARENT_PATH folder)
@@ -59,4 +62,11 @@ separate_arguments(flags UNIX_COMMAND "${output}")
 cmake_path(GET shared PARENT_PATH libraries)
 run("${COMPILER}" -std=c99 "${SOURCE}/platforms/examples/write.c" ${flags}
   "-Wl,-rpath,${libraries}" -o "${WORK}/write_pkg_config")
-expect_text("${WORK}/write_pkg_config")
+expect_text(${EMULATOR} "${WORK}/write_pkg_config")
+
+# Nothing but the installed classes and their library.
+if(JAVA)
+  file(GLOB_RECURSE jar "${prefix}/share/java/linnet.jar")
+  expect_text("${JAVA}" -cp "${jar}" "-Djava.library.path=${libraries}"
+    "${SOURCE}/platforms/examples/Write.java")
+endif()

@@ -1,7 +1,8 @@
 package org.linnet;
 
 /**
- * How a text is chosen token by token. {@link Model#generateOptions} gives the model's own defaults.
+ * How a text is chosen token by token. {@link Model#generateOptions} gives the model's own
+ * defaults.
  */
 public final class GenerateOptions {
   long maxTokens;
@@ -16,7 +17,8 @@ public final class GenerateOptions {
   GenerateOptions() {}
 
   public GenerateOptions maxTokens(long count) {
-    if (count < 0) throw new IllegalArgumentException(count + " is negative");
+    if (count < 0)
+      throw new IllegalArgumentException(count + " is negative");
     maxTokens = count;
     return this;
   }
@@ -29,7 +31,8 @@ public final class GenerateOptions {
 
   /** Keep the k likeliest; 0: all. */
   public GenerateOptions topK(int k) {
-    if (k < 0) throw new IllegalArgumentException(k + " is negative");
+    if (k < 0)
+      throw new IllegalArgumentException(k + " is negative");
     topK = k;
     return this;
   }

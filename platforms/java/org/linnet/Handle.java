@@ -9,8 +9,8 @@ import java.util.HashSet;
 import java.util.Set;
 
 /**
- * A native object and the calls that use it. Closing it under a call only marks it: nobody can enter
- * any more, and the last call to leave frees it.
+ * A native object and the calls that use it. Closing it under a call only marks it: nobody can
+ * enter any more, and the last call to leave frees it.
  *
  * <p>What a program forgets to close is freed when, after the garbage collector has noticed, the
  * next model or session is opened. (java.lang.ref.Cleaner would need Android 13.)
@@ -73,7 +73,8 @@ final class Handle {
    */
   void close(Action interrupt) {
     synchronized (this) {
-      if (isClosed) return;
+      if (isClosed)
+        return;
       isClosed = true;
       if (uses > 0) {
         interrupt.apply(address);
@@ -84,10 +85,11 @@ final class Handle {
   }
 
   private synchronized Use enter(boolean alone) {
-    if (isClosed) throw new IllegalStateException("the " + name + " is closed");
+    if (isClosed)
+      throw new IllegalStateException("the " + name + " is closed");
     if (alone && isBusy) {
-      throw new IllegalStateException(
-          "the " + name + " runs another call: until it returns, only cancel and close may be called");
+      throw new IllegalStateException("the " + name
+          + " runs another call: until it returns, only cancel and close may be called");
     }
     isBusy |= alone;
     ++uses;
@@ -96,9 +98,11 @@ final class Handle {
 
   private void leave(boolean alone) {
     synchronized (this) {
-      if (alone) isBusy = false;
+      if (alone)
+        isBusy = false;
       --uses;
-      if (!isClosed || uses > 0) return;
+      if (!isClosed || uses > 0)
+        return;
     }
     free();
   }

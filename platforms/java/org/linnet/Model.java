@@ -37,7 +37,8 @@ public final class Model implements Closeable {
 
   /** @param progress told while weights are packed; may be null */
   public static Model open(String path, Progress progress) {
-    if (path.indexOf('\0') >= 0) throw new IllegalArgumentException("a path with a zero in it");
+    if (path.indexOf('\0') >= 0)
+      throw new IllegalArgumentException("a path with a zero in it");
     Handle.freeForgotten();
     return new Model(Native.openPath(Native.bytes(path + '\0'), progress), null);
   }
@@ -59,17 +60,17 @@ public final class Model implements Closeable {
   }
 
   /**
-   * The same for the bytes of a direct buffer between its position and its limit. The first must lie
-   * on a 64-byte boundary, as those of an {@link #alignedBuffer} and of a file mapped from its
+   * The same for the bytes of a direct buffer between its position and its limit. The first must
+   * lie on a 64-byte boundary, as those of an {@link #alignedBuffer} and of a file mapped from its
    * beginning do; none may change while the model or a session of it is open.
    *
    * @param progress may be null
    */
   public static Model open(ByteBuffer bytes, Progress progress) {
-    if (!bytes.isDirect()) throw new IllegalArgumentException("the buffer is not direct");
+    if (!bytes.isDirect())
+      throw new IllegalArgumentException("the buffer is not direct");
     Handle.freeForgotten();
-    return new Model(
-        Native.borrow(bytes, bytes.position(), bytes.remaining(), progress), bytes);
+    return new Model(Native.borrow(bytes, bytes.position(), bytes.remaining(), progress), bytes);
   }
 
   /** A direct buffer that a model can be read into and opened from. */
@@ -87,14 +88,8 @@ public final class Model implements Closeable {
   /** The exact memory of a session with these options. */
   public SessionMemory sessionMemory(SessionOptions options) {
     try (Handle.Use model = handle.share()) {
-      long[] bytes =
-          Native.sessionBytes(
-              model.address,
-              options.threads,
-              options.chunk,
-              options.context,
-              options.allLogits,
-              options.beams);
+      long[] bytes = Native.sessionBytes(model.address, options.threads, options.chunk,
+          options.context, options.allLogits, options.beams);
       return new SessionMemory(bytes[0], bytes[1], bytes[2]);
     }
   }
@@ -162,7 +157,8 @@ public final class Model implements Closeable {
       int[] ids = new int[room];
       int[] types = new int[room];
       int count = Native.tokenizePair(model.address, bytes, others, specialTokens, ids, types);
-      if (count <= room) return new Tokens(Arrays.copyOf(ids, count), Arrays.copyOf(types, count));
+      if (count <= room)
+        return new Tokens(Arrays.copyOf(ids, count), Arrays.copyOf(types, count));
       room = count;
     }
   }
@@ -219,8 +215,7 @@ public final class Model implements Closeable {
 
   /** Frees a model, and with it lets go of the memory that it lies in. */
   private static final class Free implements Handle.Action {
-    @SuppressWarnings("unused")
-    private final ByteBuffer memory;
+    @SuppressWarnings("unused") private final ByteBuffer memory;
 
     Free(ByteBuffer memory) {
       this.memory = memory;

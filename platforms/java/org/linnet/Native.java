@@ -5,8 +5,8 @@ import java.nio.charset.StandardCharsets;
 
 /**
  * The border to liblinnet_jni. Text crosses it as UTF-8: JNI's own strings are of a modified kind
- * that writes characters beyond U+FFFF, such as emoji, differently. Addresses are those of linnet.h's
- * handles, and nobody but {@link Handle} keeps one.
+ * that writes characters beyond U+FFFF, such as emoji, differently. Addresses are those of
+ * linnet.h's handles, and nobody but {@link Handle} keeps one.
  */
 final class Native {
   static {
@@ -80,21 +80,9 @@ final class Native {
   static native void generateDefaults(long model, long[] integers, float[] fractions);
 
   /** `generated` receives tokens of the prompt, tokens of the text, and the reason to stop. */
-  static native void generate(
-      long model,
-      long session,
-      byte[] prompt,
-      long maxTokens,
-      float temperature,
-      int topK,
-      float topP,
-      float minP,
-      float repetitionPenalty,
-      long seed,
-      boolean ignoreEnd,
-      TextCallback callback,
-      RunProgress progress,
-      long[] generated);
+  static native void generate(long model, long session, byte[] prompt, long maxTokens,
+      float temperature, int topK, float topP, float minP, float repetitionPenalty, long seed,
+      boolean ignoreEnd, TextCallback callback, RunProgress progress, long[] generated);
 
   // ---- Sessions ----
 

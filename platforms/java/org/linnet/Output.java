@@ -40,7 +40,8 @@ public final class Output {
   }
 
   public float[] row(int index) {
-    if (index < 0 || index >= rows) throw new IndexOutOfBoundsException(index + " of " + rows);
+    if (index < 0 || index >= rows)
+      throw new IndexOutOfBoundsException(index + " of " + rows);
     return Arrays.copyOfRange(values, index * columns(), (index + 1) * columns());
   }
 }

@@ -8,7 +8,8 @@ import java.util.List;
 /**
  * One stream of tokens through a model: a state of constant size, and the memory to run a chunk.
  *
- * <p>A session runs one call at a time, on any thread; meanwhile others may call {@link #cancel} and
+ * <p>A session runs one call at a time, on any thread; meanwhile others may call {@link #cancel}
+ * and
  * {@link #close}, and any other call throws IllegalStateException. So does every call after {@link
  * #close}. Every call that fails throws {@link LinnetException}.
  */
@@ -25,15 +26,10 @@ public final class Session implements Closeable {
     this.model = model;
     this.modelUse = modelUse;
     this.allLogits = allLogits;
-    handle =
-        new Handle(
-            this,
-            "session",
-            address,
-            session -> {
-              Native.closeSession(session);
-              modelUse.close();
-            });
+    handle = new Handle(this, "session", address, session -> {
+      Native.closeSession(session);
+      modelUse.close();
+    });
   }
 
   private interface Opening {
@@ -41,15 +37,15 @@ public final class Session implements Closeable {
   }
 
   /** The session that `opening` opens; takes over `modelUse`, also where that fails. */
-  private static Session own(
-      Model model, Handle.Use modelUse, Opening opening, boolean allLogits) {
+  private static Session own(Model model, Handle.Use modelUse, Opening opening, boolean allLogits) {
     boolean isOpen = false;
     try {
       long address = opening.open();
       isOpen = true;
       return new Session(model, modelUse, address, allLogits);
     } finally {
-      if (!isOpen) modelUse.close();
+      if (!isOpen)
+        modelUse.close();
     }
   }
 
@@ -61,17 +57,10 @@ public final class Session implements Closeable {
   public static Session open(Model model, SessionOptions options) {
     Handle.freeForgotten();
     Handle.Use use = model.handle.share();
-    return own(
-        model,
-        use,
-        () ->
-            Native.openSession(
-                use.address,
-                options.threads,
-                options.chunk,
-                options.context,
-                options.allLogits,
-                options.beams),
+    return own(model, use,
+        ()
+            -> Native.openSession(use.address, options.threads, options.chunk, options.context,
+                options.allLogits, options.beams),
         options.allLogits);
   }
 
@@ -113,28 +102,12 @@ public final class Session implements Closeable {
   }
 
   /** Within a use of this session: the same with a progress of its own, or null. */
-  Generated generate(
-      Handle.Use session,
-      String prompt,
-      GenerateOptions options,
-      TextCallback callback,
-      RunProgress progress) {
+  Generated generate(Handle.Use session, String prompt, GenerateOptions options,
+      TextCallback callback, RunProgress progress) {
     long[] generated = new long[3];
-    Native.generate(
-        modelUse.address,
-        session.address,
-        Native.bytes(prompt),
-        options.maxTokens,
-        options.temperature,
-        options.topK,
-        options.topP,
-        options.minP,
-        options.repetitionPenalty,
-        options.seed,
-        options.ignoreEnd,
-        callback,
-        progress,
-        generated);
+    Native.generate(modelUse.address, session.address, Native.bytes(prompt), options.maxTokens,
+        options.temperature, options.topK, options.topP, options.minP, options.repetitionPenalty,
+        options.seed, options.ignoreEnd, callback, progress, generated);
     return new Generated(generated[0], generated[1], StopReason.values()[(int) generated[2]]);
   }
 
@@ -205,7 +178,8 @@ public final class Session implements Closeable {
     List<String> names = new ArrayList<>();
     for (int i = 0; i < outputs; ++i) {
       Output output = output(i);
-      if (output.name().equals(name)) return output;
+      if (output.name().equals(name))
+        return output;
       names.add(output.name());
     }
     throw new LinnetException(
@@ -222,7 +196,8 @@ public final class Session implements Closeable {
   @SuppressWarnings("try")
   public List<Label> classify(String text) {
     List<String> names = model.info().labels();
-    if (names.isEmpty()) throw new LinnetException(Status.UNSUPPORTED, "the model has no labels");
+    if (names.isEmpty())
+      throw new LinnetException(Status.UNSUPPORTED, "the model has no labels");
     encode(tokens(text));
     float[] logits = output("logits").row(0);
     List<Label> labels = new ArrayList<>();

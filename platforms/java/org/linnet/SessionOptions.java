@@ -42,7 +42,8 @@ public final class SessionOptions {
   }
 
   private static int notNegative(int value) {
-    if (value < 0) throw new IllegalArgumentException(value + " is negative");
+    if (value < 0)
+      throw new IllegalArgumentException(value + " is negative");
     return value;
   }
 }

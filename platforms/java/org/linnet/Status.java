@@ -24,7 +24,8 @@ public enum Status {
 
   static Status of(int code) {
     for (Status status : values()) {
-      if (status.code == code) return status;
+      if (status.code == code)
+        return status;
     }
     return INTERNAL;
   }

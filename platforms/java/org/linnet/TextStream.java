@@ -19,11 +19,7 @@ public final class TextStream implements Iterator<String>, Closeable {
   private Object next;
 
   /** Takes over `use`. */
-  TextStream(
-      Session session,
-      Handle.Use use,
-      String prompt,
-      GenerateOptions options,
+  TextStream(Session session, Handle.Use use, String prompt, GenerateOptions options,
       RunProgress progress) {
     // A closed stream stops within a long prompt too, between two chunks.
     RunProgress goesOn =
@@ -35,12 +31,13 @@ public final class TextStream implements Iterator<String>, Closeable {
       writer.start();
       isRunning = true;
     } finally {
-      if (!isRunning) use.close();
+      if (!isRunning)
+        use.close();
     }
   }
 
-  private void write(
-      Session session, Handle.Use use, String prompt, GenerateOptions options, RunProgress progress) {
+  private void write(Session session, Handle.Use use, String prompt, GenerateOptions options,
+      RunProgress progress) {
     Object end;
     try {
       end = session.generate(use, prompt, options, this::offer, progress);
@@ -54,7 +51,8 @@ public final class TextStream implements Iterator<String>, Closeable {
 
   private boolean offer(Object piece) {
     try {
-      if (!isStopped) pieces.put(piece);
+      if (!isStopped)
+        pieces.put(piece);
     } catch (InterruptedException closed) {
       isStopped = true;
     }
@@ -64,15 +62,19 @@ public final class TextStream implements Iterator<String>, Closeable {
   /** Waits for the next piece; throws what stopped the text, if something did. */
   @Override
   public boolean hasNext() {
-    if (next == null && !isStopped) next = take();
-    if (next instanceof Error) throw (Error) next;
-    if (next instanceof RuntimeException) throw (RuntimeException) next;
+    if (next == null && !isStopped)
+      next = take();
+    if (next instanceof Error)
+      throw(Error) next;
+    if (next instanceof RuntimeException)
+      throw(RuntimeException) next;
     return next instanceof String;
   }
 
   @Override
   public String next() {
-    if (!hasNext()) throw new NoSuchElementException("the text has ended");
+    if (!hasNext())
+      throw new NoSuchElementException("the text has ended");
     String piece = (String) next;
     next = null;
     return piece;
@@ -96,7 +98,8 @@ public final class TextStream implements Iterator<String>, Closeable {
         isInterrupted = true;
       }
     }
-    if (isInterrupted) Thread.currentThread().interrupt();
+    if (isInterrupted)
+      Thread.currentThread().interrupt();
   }
 
   private Object take() {

@@ -32,15 +32,14 @@ public class EncoderTest {
     int[] mask = TestFiles.ints(folder, "batch_attention_mask");
     int begin = row * ids.length / 2;
     int length = Arrays.stream(mask, begin, begin + ids.length / 2).sum();
-    return new Tokens(
-        Arrays.copyOfRange(ids, begin, begin + length),
+    return new Tokens(Arrays.copyOfRange(ids, begin, begin + length),
         Arrays.copyOfRange(types, begin, begin + length));
   }
 
   @Test
   public void aClassifierGivesTheReferencesLogits() throws IOException {
     try (Model model = Model.open(TestFiles.model("classifier").toString());
-        Session session = Session.open(model, new SessionOptions().chunk(96))) {
+         Session session = Session.open(model, new SessionOptions().chunk(96))) {
       session.encode(text("bert_seqcls"));
       Output output = session.output(0);
       assertEquals("logits", output.name());
@@ -50,10 +49,8 @@ public class EncoderTest {
       assertArrayEquals(TestFiles.floats("bert_seqcls", "logits"), output.row(0), ROUNDING);
 
       session.encode(batchText("bert_seqcls", 0), batchText("bert_seqcls", 1));
-      assertArrayEquals(
-          TestFiles.floats("bert_seqcls", "batch_logits"),
-          session.output("logits").values(),
-          ROUNDING);
+      assertArrayEquals(TestFiles.floats("bert_seqcls", "batch_logits"),
+          session.output("logits").values(), ROUNDING);
       assertThrows(IndexOutOfBoundsException.class, () -> output.row(1));
     }
   }
@@ -61,7 +58,7 @@ public class EncoderTest {
   @Test
   public void aTextHasLabels() {
     try (Model model = Model.open(TestFiles.model("classifier").toString());
-        Session session = Session.open(model)) {
+         Session session = Session.open(model)) {
       assertEquals(Arrays.asList("LABEL_0", "LABEL_1", "LABEL_2"), model.info().labels());
       List<Label> labels = session.classify("Good morning 😀");
       assertEquals(3, labels.size());
@@ -81,7 +78,7 @@ public class EncoderTest {
   @Test
   public void anEmbeddingIsTheReferences() throws IOException {
     try (Model model = Model.open(TestFiles.model("embedder").toString());
-        Session session = Session.open(model)) {
+         Session session = Session.open(model)) {
       session.encode(text("bert_embed"));
       float[] expected = TestFiles.floats("bert_embed", "sentence_embedding");
       assertArrayEquals(expected, session.output("sentence_embedding").row(0), ROUNDING);
@@ -102,7 +99,7 @@ public class EncoderTest {
   @Test
   public void whatAnEncoderDoesNotHaveIsNamed() {
     try (Model model = Model.open(TestFiles.model("classifier").toString());
-        Session session = Session.open(model)) {
+         Session session = Session.open(model)) {
       assertFails(
           Status.UNSUPPORTED, () -> session.embed("a"), "no output 'sentence_embedding'", "logits");
       assertFails(Status.UNSUPPORTED, () -> session.run(1), "encode");

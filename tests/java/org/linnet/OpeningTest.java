@@ -10,9 +10,8 @@ import static org.junit.Assert.assertTrue;
 import static org.linnet.Failures.assertClosed;
 import static org.linnet.Failures.assertFails;
 
-import java.io.File;
+import android.os.ParcelFileDescriptor;
 import java.io.IOException;
-import java.io.RandomAccessFile;
 import java.lang.ref.WeakReference;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
@@ -42,17 +41,6 @@ public class OpeningTest {
     try (Model model = Model.open(TestFiles.bundled().toString())) {
       return logits(model);
     }
-  }
-
-  /** The number of a descriptor that this process has open on a file. */
-  private static int descriptorOf(Path path) throws IOException {
-    for (File descriptor : new File("/proc/self/fd").listFiles()) {
-      Path target = descriptor.toPath();
-      if (Files.isRegularFile(target) && target.toRealPath().equals(path.toRealPath())) {
-        return Integer.parseInt(descriptor.getName());
-      }
-    }
-    throw new IOException(path + " is not open");
   }
 
   @Test
@@ -99,8 +87,8 @@ public class OpeningTest {
     byte[] all = new byte[192 + bytes.length + 100];
     System.arraycopy(bytes, 0, all, 192, bytes.length);
     Files.write(packed, all);
-    try (RandomAccessFile file = new RandomAccessFile(packed.toFile(), "r")) {
-      int descriptor = descriptorOf(packed);
+    try (ParcelFileDescriptor file = new ParcelFileDescriptor(packed)) {
+      int descriptor = file.getFd();
       try (Model model = Model.open(descriptor, 192, bytes.length, null)) {
         file.close();
         assertArrayEquals(expected, logits(model), 0);
@@ -110,17 +98,15 @@ public class OpeningTest {
 
   @Test
   public void aPartThatIsNoneIsNamed() throws IOException {
-    try (RandomAccessFile file = new RandomAccessFile(TestFiles.bundled().toFile(), "r")) {
-      int descriptor = descriptorOf(TestFiles.bundled());
-      assertFails(
-          Status.INVALID_ARGUMENT,
-          () -> Model.open(descriptor, 100, 0, null),
-          "file descriptor " + descriptor,
-          "offset 100 is not a multiple of 64");
-      assertFails(
-          Status.INVALID_ARGUMENT,
-          () -> Model.open(descriptor, 64, file.length(), null),
-          "the file has " + file.length());
+    long size = Files.size(TestFiles.bundled());
+    try (ParcelFileDescriptor file = new ParcelFileDescriptor(TestFiles.bundled())) {
+      int descriptor = file.getFd();
+      assertFails(Status.INVALID_ARGUMENT,
+          ()
+              -> Model.open(descriptor, 100, 0, null),
+          "file descriptor " + descriptor, "offset 100 is not a multiple of 64");
+      assertFails(Status.INVALID_ARGUMENT,
+          () -> Model.open(descriptor, 64, size, null), "the file has " + size);
       assertThrows(IllegalArgumentException.class, () -> Model.open(descriptor, -64, 0, null));
     }
     assertFails(Status.IO_ERROR, () -> Model.open(-1, 0, 0, null), "file descriptor -1");
@@ -137,15 +123,14 @@ public class OpeningTest {
       assertArrayEquals(expected, logits(model), 0);
     }
     try (FileChannel file = FileChannel.open(TestFiles.bundled());
-        Model model = Model.open(file.map(FileChannel.MapMode.READ_ONLY, 0, file.size()), null)) {
+         Model model = Model.open(file.map(FileChannel.MapMode.READ_ONLY, 0, file.size()), null)) {
       assertArrayEquals(expected, logits(model), 0);
     }
   }
 
   @Test
   public void memoryThatIsNoneIsNamed() {
-    assertThrows(
-        IllegalArgumentException.class, () -> Model.open(ByteBuffer.allocate(1000), null));
+    assertThrows(IllegalArgumentException.class, () -> Model.open(ByteBuffer.allocate(1000), null));
     ByteBuffer buffer = Model.alignedBuffer(1000);
     assertFails(Status.INVALID_MODEL, () -> Model.open(buffer, null));
     buffer.position(8);
@@ -180,18 +165,14 @@ public class OpeningTest {
     for (int i = 1; i < shares.size(); ++i) assertTrue(shares.get(i - 1) <= shares.get(i));
     assertTrue(shares.get(0) >= 0 && shares.get(shares.size() - 1) <= 1);
 
-    assertFails(
-        Status.CANCELLED, () -> Model.open(TestFiles.bundled().toString(), done -> false));
+    assertFails(Status.CANCELLED, () -> Model.open(TestFiles.bundled().toString(), done -> false));
     RuntimeException own = new RuntimeException("own");
-    Progress throwing =
-        done -> {
-          throw own;
-        };
-    assertSame(
-        own,
+    Progress throwing = done -> {
+      throw own;
+    };
+    assertSame(own,
         assertThrows(
-            RuntimeException.class,
-            () -> Model.open(TestFiles.bundled().toString(), throwing)));
+            RuntimeException.class, () -> Model.open(TestFiles.bundled().toString(), throwing)));
   }
 
   @Test

@@ -57,7 +57,7 @@ public class SessionTest {
   @Test
   public void everyTokenMayHaveItsLogits() {
     try (Session session = Session.open(model, new SessionOptions().allLogits(true).chunk(2));
-        Session last = Session.open(model, new SessionOptions().chunk(2))) {
+         Session last = Session.open(model, new SessionOptions().chunk(2))) {
       float[] all = session.run(TOKENS);
       int vocabulary = model.info().vocabulary();
       assertEquals(TOKENS.length * vocabulary, all.length);
@@ -81,7 +81,7 @@ public class SessionTest {
       assertThrows(
           LinnetException.class, () -> session.loadState(Arrays.copyOf(state, state.length - 1)));
       try (Model other = Model.open(TestFiles.model("emoji").toString());
-          Session foreign = Session.open(other)) {
+           Session foreign = Session.open(other)) {
         assertThrows(LinnetException.class, () -> foreign.loadState(state));
       }
       assertEquals(0, session.position());
@@ -99,11 +99,10 @@ public class SessionTest {
   public void aRunTellsOfItsProgressAndCanBeStopped() {
     try (Session session = Session.open(model, new SessionOptions().chunk(2))) {
       List<Long> done = new ArrayList<>();
-      session.onProgress(
-          (now, total) -> {
-            assertEquals(TOKENS.length, total);
-            return done.add(now);
-          });
+      session.onProgress((now, total) -> {
+        assertEquals(TOKENS.length, total);
+        return done.add(now);
+      });
       session.read(TOKENS);
       assertEquals(Arrays.asList(2L, 4L, 5L), done);
 
@@ -113,10 +112,7 @@ public class SessionTest {
       assertEquals(4, session.position());
 
       RuntimeException own = new RuntimeException("own");
-      session.onProgress(
-          (now, total) -> {
-            throw own;
-          });
+      session.onProgress((now, total) -> { throw own; });
       assertSame(own, assertThrows(RuntimeException.class, () -> session.run(TOKENS)));
       session.onProgress(null);
       session.run(TOKENS);

@@ -33,7 +33,8 @@ final class TestFiles {
     Matcher found =
         Pattern.compile("\"" + tensor + "\":\\{[^}]*\"data_offsets\":\\[(\\d+),(\\d+)\\]")
             .matcher(json);
-    if (!found.find()) throw new IOException(path + " has no " + tensor);
+    if (!found.find())
+      throw new IOException(path + " has no " + tensor);
     int begin = 8 + header + Integer.parseInt(found.group(1));
     int end = 8 + header + Integer.parseInt(found.group(2));
     file.position(begin).limit(end);

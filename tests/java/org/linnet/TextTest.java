@@ -54,8 +54,7 @@ public class TextTest {
     for (String text : new String[] {PROMPT, "naïve 字 😀👩‍🚀", "a\0b", ""}) {
       int[] ids = model.tokenize(text, false);
       assertEquals(text, model.detokenize(ids, false));
-      assertArrayEquals(
-          text.getBytes(StandardCharsets.UTF_8), model.detokenizeToBytes(ids, false));
+      assertArrayEquals(text.getBytes(StandardCharsets.UTF_8), model.detokenizeToBytes(ids, false));
     }
     assertEquals("?", model.detokenize(model.tokenize("\ud83d", false), false));
   }
@@ -75,14 +74,10 @@ public class TextTest {
   public void textArrivesPieceByPiece() {
     StringBuilder text = new StringBuilder();
     int[] pieces = {0};
-    Generated generated =
-        session.generate(
-            PROMPT,
-            options(24),
-            piece -> {
-              text.append(piece);
-              return ++pieces[0] > 0;
-            });
+    Generated generated = session.generate(PROMPT, options(24), piece -> {
+      text.append(piece);
+      return ++pieces[0] > 0;
+    });
     assertEquals(24, generated.tokens());
     assertEquals(model.tokenize(PROMPT, false).length, generated.promptTokens());
     assertEquals(StopReason.MAX_TOKENS, generated.stop());
@@ -103,24 +98,21 @@ public class TextTest {
   @Test
   public void emojiArriveWhole() {
     try (Model emoji = Model.open(TestFiles.model("emoji").toString());
-        Session writer = Session.open(emoji)) {
+         Session writer = Session.open(emoji)) {
       assertArrayEquals(new int[] {1, 2}, emoji.tokenize("😀😁", false));
       StringBuilder text = new StringBuilder();
       GenerateOptions options = emoji.generateOptions().maxTokens(2000).ignoreEnd(true);
       options.temperature(1).seed(3);
-      Generated generated =
-          writer.generate(
-              "😀",
-              options,
-              piece -> {
-                text.append(piece);
-                return true;
-              });
+      Generated generated = writer.generate("😀", options, piece -> {
+        text.append(piece);
+        return true;
+      });
       assertEquals(2000, generated.tokens());
       int[] ids = emoji.tokenize(text.toString(), false);
       // Token 0 has no text; all others are an emoji each.
       assertTrue(ids.length > 1500);
-      assertEquals(ids.length, text.codePoints().filter(Character::isSupplementaryCodePoint).count());
+      assertEquals(
+          ids.length, text.codePoints().filter(Character::isSupplementaryCodePoint).count());
       assertEquals(2 * ids.length, text.length());
     }
   }
@@ -137,55 +129,39 @@ public class TextTest {
   public void whatACallbackThrowsIsThrown() {
     IllegalArgumentException own = new IllegalArgumentException("own");
     int[] calls = {0};
-    TextCallback callback =
-        piece -> {
-          if (++calls[0] == 3) throw own;
-          return true;
-        };
-    assertSame(
-        own,
-        assertThrows(
-            IllegalArgumentException.class,
+    TextCallback callback = piece -> {
+      if (++calls[0] == 3)
+        throw own;
+      return true;
+    };
+    assertSame(own,
+        assertThrows(IllegalArgumentException.class,
             () -> session.generate(PROMPT, options(ENDLESS), callback)));
     assertEquals(3, calls[0]);
     assertTrue(session.generate(" and", options(2), piece -> true).tokens() == 2);
 
     assertThrows(
-        StackOverflowError.class,
-        () ->
-            session.generate(
-                PROMPT,
-                options(ENDLESS),
-                piece -> {
-                  throw new StackOverflowError();
-                }));
+        StackOverflowError.class, () -> session.generate(PROMPT, options(ENDLESS), piece -> {
+          throw new StackOverflowError();
+        }));
   }
 
   @Test
   public void anotherThreadCancels() throws InterruptedException {
     CountDownLatch begun = new CountDownLatch(1);
-    Thread other =
-        new Thread(
-            () -> {
-              try {
-                begun.await();
-              } catch (InterruptedException interrupted) {
-                return;
-              }
-              session.cancel();
-            });
+    Thread other = new Thread(() -> {
+      try {
+        begun.await();
+      } catch (InterruptedException interrupted) {
+        return;
+      }
+      session.cancel();
+    });
     other.start();
-    assertFails(
-        Status.CANCELLED,
-        () ->
-            session.generate(
-                PROMPT,
-                options(ENDLESS),
-                piece -> {
-                  begun.countDown();
-                  return true;
-                }),
-        "the state is empty");
+    assertFails(Status.CANCELLED, () -> session.generate(PROMPT, options(ENDLESS), piece -> {
+      begun.countDown();
+      return true;
+    }), "the state is empty");
     other.join();
     assertEquals(0, session.position());
     session.run(5);
@@ -193,60 +169,43 @@ public class TextTest {
 
   @Test
   public void aSessionRunsOneCallAtATime() {
-    session.generate(
-        PROMPT,
-        options(2),
-        piece -> {
-          assertBusy(() -> session.run(5));
-          assertBusy(session::fork);
-          assertBusy(session::position);
-          assertBusy(() -> session.generate(PROMPT, text -> true));
-          return true;
-        });
+    session.generate(PROMPT, options(2), piece -> {
+      assertBusy(() -> session.run(5));
+      assertBusy(session::fork);
+      assertBusy(session::position);
+      assertBusy(() -> session.generate(PROMPT, text -> true));
+      return true;
+    });
     assertNotEquals(0, session.position());
   }
 
   @Test
   public void closingUnderACallEndsItSafely() throws InterruptedException {
     CountDownLatch begun = new CountDownLatch(1);
-    Thread other =
-        new Thread(
-            () -> {
-              try {
-                begun.await();
-              } catch (InterruptedException interrupted) {
-                return;
-              }
-              model.close();
-              session.close();
-            });
+    Thread other = new Thread(() -> {
+      try {
+        begun.await();
+      } catch (InterruptedException interrupted) {
+        return;
+      }
+      model.close();
+      session.close();
+    });
     other.start();
-    assertFails(
-        Status.CANCELLED,
-        () ->
-            session.generate(
-                PROMPT,
-                options(ENDLESS),
-                piece -> {
-                  begun.countDown();
-                  return true;
-                }));
+    assertFails(Status.CANCELLED, () -> session.generate(PROMPT, options(ENDLESS), piece -> {
+      begun.countDown();
+      return true;
+    }));
     other.join();
     assertClosed(() -> session.run(5));
   }
 
   @Test
   public void aCallbackMayCloseItsSession() {
-    assertFails(
-        Status.CANCELLED,
-        () ->
-            session.generate(
-                PROMPT,
-                options(ENDLESS),
-                piece -> {
-                  session.close();
-                  return true;
-                }));
+    assertFails(Status.CANCELLED, () -> session.generate(PROMPT, options(ENDLESS), piece -> {
+      session.close();
+      return true;
+    }));
     assertClosed(() -> session.run(5));
   }
 
@@ -271,11 +230,9 @@ public class TextTest {
     try (TextStream stream = session.stream(PROMPT, options(ENDLESS))) {
       assertTrue(stream.hasNext());
       session.cancel();
-      assertFails(
-          Status.CANCELLED,
-          () -> {
-            while (stream.hasNext()) stream.next();
-          });
+      assertFails(Status.CANCELLED, () -> {
+        while (stream.hasNext()) stream.next();
+      });
       assertThrows(LinnetException.class, stream::next);
     }
     session.onProgress((done, total) -> done < 0);
