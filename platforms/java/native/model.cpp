@@ -51,9 +51,9 @@ jlong JNICALL borrow(JNIEnv* env, jclass, jobject bytes, jint position, jint siz
   const auto* begin = static_cast<const char*>(env->GetDirectBufferAddress(bytes));
   linnet_model* model = nullptr;
   linnet_message why;
-  const linnet_status status = linnet_model_borrow(begin == nullptr ? nullptr : begin + position,
-                                                   static_cast<size_t>(size), &options, &model,
-                                                   &why);
+  const linnet_status status =
+      linnet_model_borrow(begin == nullptr ? nullptr : begin + position, static_cast<size_t>(size),
+                          &options, &model, &why);
   return check(env, status, why) ? address_of(model) : 0;
 }
 
@@ -82,10 +82,9 @@ jobjectArray JNICALL model_texts(JNIEnv* env, jclass, jlong model) {
   const jsize count = own_count + static_cast<jsize>(info.labels);
   jobjectArray texts = env->NewObjectArray(count, byte_array, nullptr);
   for (jsize i = 0; texts != nullptr && i < count; ++i) {
-    const auto* text =
-        i < own_count ? own[i]
-                      : linnet_model_label(handle_of<linnet_model>(model),
-                                           static_cast<size_t>(i - own_count));
+    const auto* text = i < own_count ? own[i]
+                                     : linnet_model_label(handle_of<linnet_model>(model),
+                                                          static_cast<size_t>(i - own_count));
     jbyteArray bytes = bytes_of(env, text);
     if (bytes == nullptr) return nullptr;
     env->SetObjectArrayElement(texts, i, bytes);

@@ -108,9 +108,8 @@ void JNICALL encode(JNIEnv* env, jclass, jlong session, jintArray ids, jintArray
 bool find_output(JNIEnv* env, jlong session, jint index, linnet_output* out) {
   linnet_message why;
   // A negative index becomes one that is as much out of range.
-  return check(env,
-               linnet_session_output(session_of(session), static_cast<size_t>(index), out, &why),
-               why);
+  return check(
+      env, linnet_session_output(session_of(session), static_cast<size_t>(index), out, &why), why);
 }
 
 jbyteArray JNICALL output_name(JNIEnv* env, jclass, jlong session, jint index, jlongArray shape) {

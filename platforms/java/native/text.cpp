@@ -35,10 +35,9 @@ jint JNICALL tokenize_pair(JNIEnv* env, jclass, jlong model, jbyteArray first, j
   if (!to_types.ok()) return 0;
   size_t count = 0;
   linnet_message why;
-  const linnet_status status =
-      linnet_tokenize_pair(handle_of<linnet_model>(model), text.chars(), text.size(), other.chars(),
-                           other.size(), special_tokens == JNI_TRUE, to_ids.data(), to_types.data(),
-                           to_ids.size(), &count, &why);
+  const linnet_status status = linnet_tokenize_pair(
+      handle_of<linnet_model>(model), text.chars(), text.size(), other.chars(), other.size(),
+      special_tokens == JNI_TRUE, to_ids.data(), to_types.data(), to_ids.size(), &count, &why);
   return check(env, status, why) ? static_cast<jint>(count) : 0;
 }
 
@@ -66,8 +65,8 @@ void JNICALL generate_defaults(JNIEnv* env, jclass, jlong model, jlongArray inte
   if (env->ExceptionCheck() == JNI_FALSE) env->SetFloatArrayRegion(fractions, 0, 4, parts);
 }
 
-void JNICALL generate(JNIEnv* env, jclass, jlong model, jlong address, jbyteArray prompt, jlong max_tokens,
-                      jfloat temperature, jint top_k, jfloat top_p, jfloat min_p,
+void JNICALL generate(JNIEnv* env, jclass, jlong model, jlong address, jbyteArray prompt,
+                      jlong max_tokens, jfloat temperature, jint top_k, jfloat top_p, jfloat min_p,
                       jfloat repetition_penalty, jlong seed, jboolean ignore_end, jobject receiver,
                       jobject progress, jlongArray generated) {
   auto* session = handle_of<linnet_session>(address);
@@ -106,8 +105,7 @@ std::span<const JNINativeMethod> text_methods() {
       method("tokenizePair", "(J[B[BZ[I[I)I", reinterpret_cast<void*>(tokenize_pair)),
       method("detokenize", "(J[IZ[B)I", reinterpret_cast<void*>(detokenize)),
       method("generateDefaults", "(J[J[F)V", reinterpret_cast<void*>(generate_defaults)),
-      method("generate",
-             "(JJ[BJFIFFFJZLorg/linnet/TextCallback;Lorg/linnet/RunProgress;[J)V",
+      method("generate", "(JJ[BJFIFFFJZLorg/linnet/TextCallback;Lorg/linnet/RunProgress;[J)V",
              reinterpret_cast<void*>(generate)),
   };
   return methods;

@@ -50,7 +50,7 @@ public class AssetsTest {
 
   private static void assertOpens(Context context) throws IOException {
     try (Model model = Assets.open(context, "models/emoji.linnet", null)) {
-      assertEquals("rwkv", model.info().architecture());
+      assertEquals("rwkv4", model.info().architecture());
     }
   }
 
