@@ -61,21 +61,24 @@ void throw_out_of_memory(JNIEnv* env) {
   throw_failure(env, LINNET_OUT_OF_MEMORY, "no memory to pass arguments on");
 }
 
+jbyteArray new_bytes(JNIEnv* env, const char* bytes, size_t size) {
+  const auto count = static_cast<jsize>(size);
+  jbyteArray array = env->NewByteArray(count);
+  if (array != nullptr)
+    env->SetByteArrayRegion(array, 0, count, reinterpret_cast<const jbyte*>(bytes));
+  return array;
+}
+
 jbyteArray bytes_of(JNIEnv* env, const char* text) {
-  const auto size = static_cast<jsize>(std::strlen(text));
-  jbyteArray bytes = env->NewByteArray(size);
-  if (bytes != nullptr)
-    env->SetByteArrayRegion(bytes, 0, size, reinterpret_cast<const jbyte*>(text));
-  return bytes;
+  return new_bytes(env, text, std::strlen(text));
 }
 
 bool on_text(const char* text, size_t size, void* callback) {
   const auto& [env, object] = *static_cast<const Callback*>(callback);
   if (env->ExceptionCheck() == JNI_TRUE) return false;
   // A text may have any number of pieces, and a native function only so many local references.
-  jbyteArray bytes = env->NewByteArray(static_cast<jsize>(size));
+  jbyteArray bytes = new_bytes(env, text, size);
   if (bytes == nullptr) return false;
-  env->SetByteArrayRegion(bytes, 0, static_cast<jsize>(size), reinterpret_cast<const jbyte*>(text));
   const jboolean answer =
       env->CallStaticBooleanMethod(callbacks.native, callbacks.on_text, object, bytes);
   env->DeleteLocalRef(bytes);

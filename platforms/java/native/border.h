@@ -29,7 +29,10 @@ bool check(JNIEnv* env, linnet_status status, const linnet_message& why);
 /// Throws a LinnetException for memory that native code could not get.
 void throw_out_of_memory(JNIEnv* env);
 
-/// A new byte[] of a C string; null with an exception pending.
+/// A new byte[]; null with an exception pending.
+jbyteArray new_bytes(JNIEnv* env, const char* bytes, size_t size);
+
+/// The same of a C string.
 jbyteArray bytes_of(JNIEnv* env, const char* text);
 
 template <typename Handle>

@@ -97,6 +97,56 @@ void JNICALL generate(JNIEnv* env, jclass, jlong model, jlong address, jbyteArra
   env->SetLongArrayRegion(generated, 0, 3, numbers);
 }
 
+void JNICALL translate_defaults(JNIEnv* env, jclass, jlong model, jlongArray integers,
+                                jfloatArray fractions) {
+  const auto defaults = linnet_translate_options_defaults(handle_of<linnet_model>(model));
+  const jlong whole[] = {defaults.beams, static_cast<jlong>(defaults.max_tokens),
+                         static_cast<jlong>(defaults.min_tokens), defaults.no_repeat,
+                         defaults.forced_first};
+  const jfloat parts[] = {defaults.length_penalty};
+  env->SetLongArrayRegion(integers, 0, 5, whole);
+  if (env->ExceptionCheck() == JNI_FALSE) env->SetFloatArrayRegion(fractions, 0, 1, parts);
+}
+
+/// A text that arrives at once, as the byte[] it becomes.
+struct WholeText {
+  JNIEnv* env;
+  jbyteArray bytes;
+};
+
+bool take_whole(const char* text, size_t size, void* context) {
+  auto& whole = *static_cast<WholeText*>(context);
+  whole.bytes = new_bytes(whole.env, text, size);
+  return whole.bytes != nullptr;
+}
+
+jbyteArray JNICALL translate(JNIEnv* env, jclass, jlong model, jlong session, jbyteArray text,
+                             jint beams, jlong max_tokens, jlong min_tokens, jfloat length_penalty,
+                             jint no_repeat, jint forced_first, jlongArray counts,
+                             jfloatArray score) {
+  auto options = linnet_translate_options_defaults(handle_of<linnet_model>(model));
+  options.beams = static_cast<uint32_t>(beams);
+  options.max_tokens = static_cast<size_t>(max_tokens);
+  options.min_tokens = static_cast<size_t>(min_tokens);
+  options.length_penalty = length_penalty;
+  options.no_repeat = static_cast<uint32_t>(no_repeat);
+  options.forced_first = forced_first;
+  const Text source(env, text, Text::Use::read);
+  if (!source.ok()) return nullptr;
+  WholeText whole = {env, nullptr};
+  linnet_translated translated = {};
+  linnet_message why;
+  const linnet_status status =
+      linnet_translate(handle_of<linnet_session>(session), source.chars(), source.size(), &options,
+                       take_whole, &whole, &translated, &why);
+  if (!check(env, status, why)) return nullptr;
+  const jlong numbers[] = {static_cast<jlong>(translated.source_tokens),
+                           static_cast<jlong>(translated.tokens)};
+  env->SetLongArrayRegion(counts, 0, 2, numbers);
+  env->SetFloatArrayRegion(score, 0, 1, &translated.score);
+  return whole.bytes;
+}
+
 }  // namespace
 
 std::span<const JNINativeMethod> text_methods() {
@@ -107,6 +157,8 @@ std::span<const JNINativeMethod> text_methods() {
       method("generateDefaults", "(J[J[F)V", reinterpret_cast<void*>(generate_defaults)),
       method("generate", "(JJ[BJFIFFFJZLorg/linnet/TextCallback;Lorg/linnet/RunProgress;[J)V",
              reinterpret_cast<void*>(generate)),
+      method("translateDefaults", "(J[J[F)V", reinterpret_cast<void*>(translate_defaults)),
+      method("translate", "(JJ[BIJJFII[J[F)[B", reinterpret_cast<void*>(translate)),
   };
   return methods;
 }

@@ -115,6 +115,23 @@ public final class Model implements Closeable {
     return options;
   }
 
+  /** How this model prefers to translate, to be changed at will. */
+  public TranslateOptions translateOptions() {
+    long[] integers = new long[5];
+    float[] fractions = new float[1];
+    try (Handle.Use model = handle.share()) {
+      Native.translateDefaults(model.address, integers, fractions);
+    }
+    TranslateOptions options = new TranslateOptions();
+    options.beams = (int) integers[0];
+    options.maxTokens = integers[1];
+    options.minTokens = integers[2];
+    options.noRepeat = (int) integers[3];
+    options.forcedFirst = (int) integers[4];
+    options.lengthPenalty = fractions[0];
+    return options;
+  }
+
   /**
    * Token ids of a text.
    *

@@ -84,6 +84,14 @@ final class Native {
       float temperature, int topK, float topP, float minP, float repetitionPenalty, long seed,
       boolean ignoreEnd, TextCallback callback, RunProgress progress, long[] generated);
 
+  /** Beams, most tokens, least tokens, no-repeat, the forced first token; the length penalty. */
+  static native void translateDefaults(long model, long[] integers, float[] fractions);
+
+  /** `counts` receives tokens of the source and of the text, `score` the text's. */
+  static native byte[] translate(long model, long session, byte[] text, int beams, long maxTokens,
+      long minTokens, float lengthPenalty, int noRepeat, int forcedFirst, long[] counts,
+      float[] score);
+
   // ---- Sessions ----
 
   static native long openSession(

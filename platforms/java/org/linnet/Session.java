@@ -111,6 +111,18 @@ public final class Session implements Closeable {
     return new Generated(generated[0], generated[1], StopReason.values()[(int) generated[2]]);
   }
 
+  /** What an encoder-decoder makes of a text, such as a translation or a summary. */
+  public Translated translate(String text, TranslateOptions options) {
+    long[] counts = new long[2];
+    float[] score = new float[1];
+    try (Handle.Use session = handle.alone()) {
+      byte[] best = Native.translate(modelUse.address, session.address, Native.bytes(text),
+          options.beams, options.maxTokens, options.minTokens, options.lengthPenalty,
+          options.noRepeat, options.forcedFirst, counts, score);
+      return new Translated(Native.text(best), counts[0], counts[1], score[0]);
+    }
+  }
+
   /** Runs tokens without asking for logits, which saves the vocabulary's matrix. */
   public void read(int... tokens) {
     try (Handle.Use session = handle.alone()) {

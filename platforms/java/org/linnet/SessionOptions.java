@@ -41,7 +41,7 @@ public final class SessionOptions {
     return this;
   }
 
-  private static int notNegative(int value) {
+  static int notNegative(int value) {
     if (value < 0)
       throw new IllegalArgumentException(value + " is negative");
     return value;

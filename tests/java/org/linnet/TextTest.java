@@ -24,6 +24,8 @@ import org.junit.rules.Timeout;
 /** Text into tokens and back, and text that a model writes. */
 public class TextTest {
   private static final String PROMPT = "The people of the United States";
+  // As fast for models so small, also on a busy machine.
+  private static final SessionOptions ONE_THREAD = new SessionOptions().threads(1);
   // More tokens than any test waits for.
   private static final long ENDLESS = Long.MAX_VALUE;
 
@@ -35,7 +37,7 @@ public class TextTest {
   @Before
   public void open() {
     model = Model.open(TestFiles.bundled().toString());
-    session = Session.open(model);
+    session = Session.open(model, ONE_THREAD);
   }
 
   @After
@@ -98,7 +100,7 @@ public class TextTest {
   @Test
   public void emojiArriveWhole() {
     try (Model emoji = Model.open(TestFiles.model("emoji").toString());
-         Session writer = Session.open(emoji)) {
+         Session writer = Session.open(emoji, ONE_THREAD)) {
       assertArrayEquals(new int[] {1, 2}, emoji.tokenize("😀😁", false));
       StringBuilder text = new StringBuilder();
       GenerateOptions options = emoji.generateOptions().maxTokens(2000).ignoreEnd(true);
