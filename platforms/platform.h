@@ -40,6 +40,30 @@ class FileMapping {
   size_t size_ = 0;
 };
 
+/// A file that appears whole or not at all: bytes go to a partial one beside it, which commit puts
+/// in its place. Without a commit the partial file goes with this object.
+class NewFile {
+ public:
+  NewFile() = default;
+  NewFile(const NewFile&) = delete;
+  NewFile& operator=(const NewFile&) = delete;
+  ~NewFile();
+
+  /// `path` must live as long as this object.
+  Status create(const char* path);
+  Status write(const void* bytes, size_t size);
+
+  /// Once the bytes are safely on disk. Nothing may be written after.
+  Status commit();
+
+ private:
+  Status fail(const char* action) const;
+
+  const char* path_ = nullptr;
+  char partial_path_[4096] = {};
+  int descriptor_ = -1;
+};
+
 /// Zeroed memory in whole pages straight from the system; null when there is none.
 void* allocate_pages(size_t bytes);
 void release_pages(void* pages, size_t bytes);

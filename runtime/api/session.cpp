@@ -19,7 +19,9 @@ Status plan(const Model& model, const linnet_session_options* options, linnet_me
   if (status.failed()) return status;
   *out = {.state_bytes = plan.state_bytes,
           .arena_bytes = plan.arena_bytes,
-          .total_bytes = plan.total_bytes()};
+          .total_bytes = plan.total_bytes(),
+          .checkpoint_bytes = plan.checkpoint_bytes,
+          .one_checkpoint_bytes = plan.recurrent_bytes};
   return Status::ok();
 }
 
@@ -41,6 +43,22 @@ Status fork(const linnet_session* session, void* memory, linnet_session** out) {
   const Status status = session->session->fork(static_cast<std::byte*>(memory), &handle->session);
   if (!status.failed()) *out = handle.release();
   return status;
+}
+
+/// The sessions behind handles, some at a time on the stack: nothing allocates.
+Status run_batch(linnet_session* const* handles, const int32_t* tokens, size_t count,
+                 float* logits) {
+  constexpr size_t most_sessions = 1024;  // as many as complete_options lets a batch have
+  if (count > most_sessions) {
+    return Status::error(LINNET_INVALID_ARGUMENT, "a batch of %zu sessions, at most %zu can run",
+                         count, most_sessions);
+  }
+  Session* sessions[most_sessions];
+  for (size_t i = 0; i < count; ++i) {
+    if (handles[i] == nullptr) return missing_argument().within("session %zu: ", i);
+    sessions[i] = handles[i]->session.get();
+  }
+  return Session::run_batch({sessions, count}, {tokens, count}, logits);
 }
 
 }  // namespace
@@ -86,6 +104,14 @@ linnet_status linnet_run_beams(linnet_session* session, const int32_t* tokens,
   }
   return linnet::report(session->session->run_beams({tokens, count}, {parents, count}, logits),
                         why);
+}
+
+linnet_status linnet_run_batch(linnet_session* const* sessions, const int32_t* tokens, size_t count,
+                               float* logits, linnet_message* why) {
+  if ((sessions == nullptr || tokens == nullptr) && count > 0) {
+    return linnet::report(linnet::missing_argument(), why);
+  }
+  return linnet::report(linnet::run_batch(sessions, tokens, count, logits), why);
 }
 
 linnet_status linnet_encode(linnet_session* session, const linnet_texts* texts,
@@ -140,6 +166,31 @@ linnet_status linnet_state_load(linnet_session* session, const void* bytes, size
   return linnet::report(
       linnet::load_state({static_cast<const std::byte*>(bytes), size}, session->session.get()),
       why);
+}
+
+linnet_status linnet_state_save_file(const linnet_session* session, const char* path,
+                                     linnet_message* why) {
+  if (session == nullptr || path == nullptr) return linnet::report(linnet::missing_argument(), why);
+  return linnet::report(linnet::save_state_file(*session->session, path), why);
+}
+
+linnet_status linnet_state_load_file(linnet_session* session, const char* path,
+                                     linnet_message* why) {
+  if (session == nullptr || path == nullptr) return linnet::report(linnet::missing_argument(), why);
+  return linnet::report(linnet::load_state_file(path, session->session.get()), why);
+}
+
+linnet_status linnet_session_checkpoint(linnet_session* session, linnet_message* why) {
+  if (session == nullptr) return linnet::report(linnet::missing_argument(), why);
+  return linnet::report(session->session->checkpoint(), why);
+}
+
+linnet_status linnet_session_rewind(linnet_session* session, uint64_t position,
+                                    uint64_t* replay_from, linnet_message* why) {
+  if (session == nullptr || replay_from == nullptr) {
+    return linnet::report(linnet::missing_argument(), why);
+  }
+  return linnet::report(session->session->rewind(position, replay_from), why);
 }
 
 }  // extern "C"

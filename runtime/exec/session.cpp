@@ -48,9 +48,11 @@ Status Session::fork(std::byte* memory, std::unique_ptr<Session>* out) const {
   std::unique_ptr<Session> copy;
   const Status status = open(model_, &options_, memory, &copy);
   if (status.failed()) return status;
-  std::memcpy(copy->memory_, memory_, plan_.state_bytes);
+  std::memcpy(copy->memory_, memory_, plan_.arena_offset());
   copy->go_to(position_, source_tokens_);
+  copy->written_ = written_;
   copy->hypotheses_ = hypotheses_;
+  copy->checkpoints_.copy(checkpoints_);
   *out = std::move(copy);
   return Status::ok();
 }
@@ -79,23 +81,15 @@ Status Session::take_memory(std::byte* memory) {
     write_states();
     return Status::ok();
   }
-  return Status::error(LINNET_OUT_OF_MEMORY, "no memory for %zu bytes of state and %zu of arena",
-                       plan_.state_bytes, plan_.arena_bytes);
+  return Status::error(LINNET_OUT_OF_MEMORY,
+                       "no memory for %zu bytes of state and checkpoints and %zu of arena",
+                       plan_.arena_offset(), plan_.arena_bytes);
 }
 
 /// The pages are zeros already. But those of a state that is read before it is written would first
 /// be mapped to the system's page of zeros, and changing that under running threads interrupts all
 /// of them, page by page. Rings are written first, and only as far as the text goes.
-void Session::write_states() {
-  const std::span<const Tensor> tensors = model_.graph().tensors.span();
-  for (size_t i = 0; i < tensors.size(); ++i) {
-    const Tensor& state = tensors[i];
-    const bool is_ring = state.rank > 0 && state.shape[0].kind() != Dimension::Kind::number;
-    if (state.storage != Storage::state || is_ring) continue;
-    std::memset(memory_ + plan_.tensor_offsets[i], 0,
-                state.elements(plan_.largest) * sizeof(float));
-  }
-}
+void Session::write_states() { std::memset(memory_, 0, plan_.recurrent_bytes); }
 
 Status Session::start_threads(uint32_t threads) {
   if (threads <= 1) return Status::ok();
@@ -109,9 +103,11 @@ Status Session::prepare_operators() {
   const Graph& graph = model_.graph();
   size_t bytes = 0;
   for (const Operator& op : graph.operators) bytes += aligned_object(entry_of(op).object_bytes);
+  const bool has_batches = graph.encode.exists() || plan_.beams > 1 || options_.batch > 1;
   if (!addresses_.allocate(graph.tensors.size()) || !objects_.allocate(bytes) ||
       !operations_.allocate(graph.operators.size()) ||
-      !texts_.allocate(graph.encode.exists() || plan_.beams > 1 ? plan_.largest.texts : 0) ||
+      !texts_.allocate(has_batches ? plan_.largest.texts : 0) ||
+      !streams_.allocate(options_.batch) || !checkpoints_.open(plan_.checkpoint_slots) ||
       !new_paths_.allocate(plan_.beams * plan_.path_tokens)) {
     return Status::error(LINNET_OUT_OF_MEMORY, "no memory for %zu operators",
                          graph.operators.size());
@@ -127,6 +123,7 @@ Status Session::prepare_operators() {
                                 .packed_weights = &model_.packed_weights(),
                                 .addresses = addresses_.span(),
                                 .largest = plan_.largest,
+                                .spare_ring_rows = plan_.spare_ring_rows,
                                 .threads = threads_};
   std::byte* object = objects_.data();
   for (size_t i = 0; i < graph.operators.size(); ++i) {
@@ -178,19 +175,6 @@ Status Session::check_length(size_t count) const {
   if (model_.graph().encode.exists() && source_tokens_ == 0) {
     return Status::error(LINNET_INVALID_ARGUMENT,
                          "the decoder needs an encoded text first: call linnet_encode");
-  }
-  return Status::ok();
-}
-
-Status Session::check_saved(std::span<const std::byte> state, uint64_t position) const {
-  const Status paths = check_saved_paths(state, position);
-  if (paths.failed()) return paths;
-  if (!reruns_text_) return Status::ok();
-  for (size_t i = 0; i < std::min<uint64_t>(position, decode_limits_.positions); ++i) {
-    int32_t token = 0;
-    std::memcpy(&token, state.data() + plan_.history_offset + i * sizeof token, sizeof token);
-    const Status status = decode_limits_.check_tokens({&token, 1});
-    if (status.failed()) return status.within("the saved state: ");
   }
   return Status::ok();
 }
@@ -247,6 +231,8 @@ Status Session::rerun(size_t logits_rows) {
   const size_t count = position_;
   std::memset(memory_, 0, plan_.history_offset);
   position_ = 0;
+  // What rings hold of earlier tokens is no longer what it was when a checkpoint was made.
+  if (!plan_.row_states.empty()) checkpoints_.clear();
   return run_chunk({history(), count}, logits_rows);
 }
 
@@ -277,6 +263,7 @@ Status Session::run_chunk(std::span<const int32_t> tokens, size_t logits_rows, b
                  .path_stride = plan_.path_tokens};
   chunk.is_outdated = is_outdated;
   if (chunk.paths != nullptr) extend_first_path(tokens.size());
+  written_ = std::max(written_, position_ + tokens.size());
   std::memcpy(addresses_[static_cast<size_t>(decode.tokens)], tokens.data(), tokens.size_bytes());
   encoded_ = {};
   const Status status = run_operators(decode, chunk);
@@ -287,7 +274,7 @@ Status Session::run_chunk(std::span<const int32_t> tokens, size_t logits_rows, b
 Status Session::run_operators(const EntryPoint& entry, const Chunk& chunk) {
   size_t next = 0;
   for (size_t i = entry.first_operator; i < entry.end_operator; i = next) {
-    if (is_cancelled_.load(std::memory_order_relaxed)) return stop();
+    if (is_stopped()) return stop();
     // To tell operators' times apart, each runs alone.
     const PassKind kind = operator_callback_ == nullptr ? plan_.passes[i].kind : PassKind::single;
     next = kind == PassKind::single ? i + 1 : plan_.passes[i].end;
@@ -304,6 +291,10 @@ Status Session::run_operators(const EntryPoint& entry, const Chunk& chunk) {
 Status Session::stop() {
   is_cancelled_.store(false, std::memory_order_relaxed);
   reset();
+  for (Session* session : batch_) {
+    session->is_cancelled_.store(false, std::memory_order_relaxed);
+    session->reset();
+  }
   return Status::error(LINNET_CANCELLED, "cancelled; the state is empty");
 }
 
@@ -326,6 +317,7 @@ Status Session::run_operator(size_t index, const Chunk& chunk) {
 void Session::reset() {
   std::memset(memory_, 0, plan_.state_bytes);
   go_to(0, 0);
+  written_ = 0;
   hypotheses_ = 1;
 }
 

@@ -11,6 +11,7 @@
 
 #include "runtime/base/array.h"
 #include "runtime/base/status.h"
+#include "runtime/exec/checkpoints.h"
 #include "runtime/exec/entry_limits.h"
 #include "runtime/exec/session_plan.h"
 #include "runtime/model/model.h"
@@ -29,7 +30,7 @@ class Session {
   static Status open(const Model& model, const linnet_session_options* options, std::byte* memory,
                      std::unique_ptr<Session>* out);
 
-  /// Another session with the same options and a copy of the state.
+  /// Another session with the same options and a copy of the state and its checkpoints.
   Status fork(std::byte* memory, std::unique_ptr<Session>* out) const;
 
   Session(const Session&) = delete;
@@ -43,17 +44,26 @@ class Session {
   Status run_beams(std::span<const int32_t> tokens, std::span<const uint32_t> parents,
                    float* logits);
 
+  /// Runs a token of each of several sessions of one model, as linnet_run_batch says.
+  static Status run_batch(std::span<Session* const> sessions, std::span<const int32_t> tokens,
+                          float* logits);
+
   /// Runs an encoder over a batch of texts, as linnet_encode says.
   Status encode(const linnet_texts& texts);
 
   /// What the last encode made; nothing after another run.
   Status output(size_t index, linnet_output* out) const;
 
-  /// That a saved state region of this session's size, at a position, holds nothing but what runs
-  /// could have left there.
-  Status check_saved(std::span<const std::byte> state, uint64_t position) const;
+  /// That the tokens and the paths of a saved state are what runs could have left there.
+  Status check_saved(std::span<const std::byte> history, std::span<const std::byte> paths) const;
 
   void reset();
+
+  /// Notes where the stream stands, as linnet_session_checkpoint says.
+  Status checkpoint();
+
+  /// Goes back, as linnet_session_rewind says.
+  Status rewind(uint64_t position, uint64_t* replay_from);
 
   /// Makes the run of this session, or the next one, stop before its next operator and empty the
   /// state. From any thread.
@@ -61,15 +71,22 @@ class Session {
   void on_progress(linnet_run_progress progress, void* context);
   void on_operator(linnet_operator_callback callback, void* context);
 
-  /// The state region: all that the session remembers beside its position.
-  std::span<std::byte> state() const { return {memory_, plan_.state_bytes}; }
+  /// The state region, which the plan says the parts of: all that the session remembers beside its
+  /// position.
+  std::byte* state() const { return memory_; }
+  const SessionPlan& plan() const { return plan_; }
+  const linnet_session_options& options() const { return options_; }
   uint64_t position() const { return position_; }
   /// Tokens of the text that was encoded for the decoder; 0: none was.
   uint64_t source_tokens() const { return source_tokens_; }
+  /// The state region has become another one. Its rings hold what is seen at the position, and
+  /// nothing older.
   void go_to(uint64_t position, uint64_t source_tokens) {
     position_ = position;
+    written_ = position + plan_.spare_ring_rows;
     source_tokens_ = static_cast<size_t>(source_tokens);
     hypotheses_ = plan_.beams;
+    checkpoints_.clear();
   }
 
   const Model& model() const { return model_; }
@@ -109,11 +126,17 @@ class Session {
   void run_block(size_t index, const Chunk& chunk, size_t share, size_t first, size_t end) const;
   Status stop();
   Status check_beams(std::span<const int32_t> tokens, std::span<const uint32_t> parents) const;
-  Status check_saved_paths(std::span<const std::byte> state, uint64_t position) const;
   void extend_first_path(size_t count);
   void branch_paths(std::span<const uint32_t> parents);
   Status run_operator(size_t index, const Chunk& chunk);
   void copy_logits(size_t rows, float* logits, size_t first) const;
+  bool is_stopped() const;
+  Status check_batch(std::span<Session* const> sessions, std::span<const int32_t> tokens) const;
+  Status check_batch_member(const Session& host, int32_t token) const;
+  bool has_rows_for(uint64_t position) const;
+  std::byte* snapshot(size_t slot) const {
+    return memory_ + plan_.state_bytes + slot * plan_.recurrent_bytes;
+  }
   Status report_progress(size_t done, size_t total) const;
   uint32_t* paths() const { return reinterpret_cast<uint32_t*>(memory_ + plan_.paths_offset); }
   int32_t* history() const { return reinterpret_cast<int32_t*>(memory_ + plan_.history_offset); }
@@ -127,13 +150,17 @@ class Session {
   std::byte* memory_ = nullptr;
   bool owns_memory_ = false;
   pthreadpool_t threads_ = nullptr;
-  Array<std::byte*> addresses_;   // per tensor
-  Array<std::byte> objects_;      // the memory of operations_
-  Array<Operation*> operations_;  // in the order of execution
-  Array<TextRows> texts_;         // of the batch that an encoder reads
-  Array<uint32_t> new_paths_;     // as many as the plan has
-  Extents encoded_;               // of the last encode, if its outputs are still there
+  Array<std::byte*> addresses_;      // per tensor
+  Array<std::byte> objects_;         // the memory of operations_
+  Array<Operation*> operations_;     // in the order of execution
+  Array<TextRows> texts_;            // of the batch that an encoder reads
+  Array<uint32_t> new_paths_;        // as many as the plan has
+  Extents encoded_;                  // of the last encode, if its outputs are still there
+  Array<Stream> streams_;            // of a batch of sessions in this one's arena
+  std::span<Session* const> batch_;  // while they run
+  Checkpoints checkpoints_;
   uint64_t position_ = 0;
+  uint64_t written_ = 0;  // the largest position since the state was empty, however rewound
   size_t source_tokens_ = 0;
   std::atomic<bool> is_cancelled_ = false;
   size_t hypotheses_ = 1;  // that may be continued

@@ -29,6 +29,7 @@ Status Session::run_beams(std::span<const int32_t> tokens, std::span<const uint3
                        .path_stride = plan_.path_tokens};
   std::memcpy(addresses_[static_cast<size_t>(decode.tokens)], tokens.data(), tokens.size_bytes());
   encoded_ = {};
+  written_ = std::max(written_, position_ + 1);
   status = run_operators(decode, chunk);
   if (status.failed()) return status;
   ++position_;
@@ -51,24 +52,6 @@ Status Session::check_beams(std::span<const int32_t> tokens,
                          parents[i], hypotheses_);
   }
   return decode_limits_.check_tokens(tokens);
-}
-
-Status Session::check_saved_paths(std::span<const std::byte> state, uint64_t position) const {
-  if (plan_.path_tokens == 0) return Status::ok();
-  if (position > plan_.path_tokens) {
-    return Status::error(LINNET_INVALID_ARGUMENT,
-                         "the saved state claims %" PRIu64 " tokens, there is room for %zu",
-                         position, plan_.path_tokens);
-  }
-  for (size_t i = 0; i < plan_.beams * plan_.path_tokens; ++i) {
-    uint32_t row = 0;
-    std::memcpy(&row, state.data() + plan_.paths_offset + i * sizeof row, sizeof row);
-    if (row < plan_.largest.context) continue;
-    return Status::error(LINNET_INVALID_ARGUMENT,
-                         "the saved state has a token in row %" PRIu32 " of rings of %zu", row,
-                         plan_.largest.context);
-  }
-  return Status::ok();
 }
 
 /// The next tokens are the first hypothesis', and it is the only one then.

@@ -1,6 +1,7 @@
 #include "runtime/exec/session_plan.h"
 
 #include <algorithm>
+#include <cinttypes>
 
 #include "platforms/platform.h"
 #include "runtime/exec/entry_limits.h"
@@ -17,6 +18,7 @@ constexpr uint32_t most_default_threads = 8;
 constexpr uint32_t most_threads = 256;
 constexpr uint32_t largest_chunk = 1 << 16;
 constexpr uint32_t largest_context = 1 << 26;
+constexpr uint32_t largest_batch = 1 << 10;
 // Some SIMD and XNNPACK kernels read, but do not use, a few bytes behind the last row.
 constexpr size_t tensor_padding = 64;
 constexpr size_t most_bytes = size_t{1} << 40;
@@ -37,20 +39,72 @@ size_t activation_bytes(const Tensor& tensor, const Extents& largest) {
   return rows * columns * sizeof(float) + tensor_padding;
 }
 
-Status place_states(const Graph& graph, SessionPlan* plan) {
+enum class StateKind : uint8_t { none, recurrent, ring, source };
+
+/// What becomes of each tensor as tokens run.
+Status sort_states(const Graph& graph, Array<StateKind>* kinds) {
+  if (!kinds->allocate(graph.tensors.size())) {
+    return Status::error(LINNET_OUT_OF_MEMORY, "no memory to plan a session");
+  }
   for (size_t i = 0; i < graph.tensors.size(); ++i) {
     const Tensor& tensor = graph.tensors[i];
     if (tensor.storage != Storage::state) continue;
+    const bool is_source = tensor.rank == 2 && tensor.rows().kind() == Dimension::Kind::source;
+    (*kinds)[i] = is_source ? StateKind::source : StateKind::recurrent;
+  }
+  for (const Operator& op : graph.operators) {
+    for (const int32_t ring : SoftmaxAttention::rings(op)) {
+      (*kinds)[static_cast<size_t>(ring)] = StateKind::ring;
+    }
+  }
+  return Status::ok();
+}
+
+Status place(size_t bytes, SessionPlan* plan) {
+  if (bytes > most_bytes) return too_large();
+  plan->state_bytes += aligned(bytes);
+  return plan->state_bytes > most_bytes ? too_large() : Status::ok();
+}
+
+Status place_rows(const Tensor& tensor, bool is_ring, SessionPlan* plan, RowState* rows) {
+  const size_t seen = tensor.rows().in(plan->largest);
+  const size_t bytes = tensor.elements(plan->largest) * sizeof(float);
+  const size_t row_bytes = seen > 0 ? bytes / seen : 0;
+  const size_t spare = is_ring ? plan->spare_ring_rows : 0;
+  if (bytes > most_bytes || (spare > 0 && row_bytes > most_bytes / spare)) return too_large();
+  *rows = {plan->state_bytes, row_bytes, seen, seen + spare, is_ring};
+  return place(bytes + spare * row_bytes, plan);
+}
+
+/// What every token overwrites comes first, so that a checkpoint of it is one copy.
+Status place_states(const Graph& graph, SessionPlan* plan) {
+  Array<StateKind> kinds;
+  Status status = sort_states(graph, &kinds);
+  if (status.failed()) return status;
+  const auto is_rows = [](StateKind kind) {
+    return kind == StateKind::ring || kind == StateKind::source;
+  };
+  const auto count = static_cast<size_t>(std::count_if(kinds.begin(), kinds.end(), is_rows));
+  if (!plan->row_states.allocate(count)) {
+    return Status::error(LINNET_OUT_OF_MEMORY, "no memory to plan a session");
+  }
+  for (size_t i = 0; i < kinds.size() && !status.failed(); ++i) {
+    if (kinds[i] != StateKind::recurrent) continue;
     plan->tensor_offsets[i] = plan->state_bytes;
-    const size_t bytes = tensor.elements(plan->largest) * sizeof(float);
-    if (bytes > most_bytes) return too_large();
-    plan->state_bytes += aligned(bytes);
-    if (plan->state_bytes > most_bytes) return too_large();
+    status = place(graph.tensors[i].elements(plan->largest) * sizeof(float), plan);
   }
+  plan->recurrent_bytes = plan->state_bytes;
+  size_t placed = 0;
+  for (size_t i = 0; i < kinds.size() && !status.failed(); ++i) {
+    if (!is_rows(kinds[i])) continue;
+    plan->tensor_offsets[i] = plan->state_bytes;
+    status = place_rows(graph.tensors[i], kinds[i] == StateKind::ring, plan,
+                        &plan->row_states[placed++]);
+  }
+  if (status.failed()) return status;
   plan->history_offset = plan->state_bytes;
-  if (reruns_text(graph)) {
-    plan->state_bytes += aligned(position_limit(graph, graph.decode) * sizeof(int32_t));
-  }
+  if (reruns_text(graph)) plan->history_tokens = position_limit(graph, graph.decode);
+  plan->state_bytes += aligned(plan->history_tokens * sizeof(int32_t));
   return Status::ok();
 }
 
@@ -124,6 +178,20 @@ Status place_paths(SessionPlan* plan) {
   return plan->state_bytes > most_bytes ? too_large() : Status::ok();
 }
 
+Status place_checkpoints(uint64_t budget, SessionPlan* plan) {
+  constexpr size_t most_slots = 1 << 16;
+  const size_t each = plan->recurrent_bytes;
+  if (budget == 0 || each == 0) return Status::ok();
+  if (budget > most_bytes) return too_large();
+  plan->checkpoint_slots = std::min<size_t>(budget / each, most_slots);
+  plan->checkpoint_bytes = plan->checkpoint_slots * each;
+  if (plan->checkpoint_slots > 0) return Status::ok();
+  return Status::error(LINNET_INVALID_ARGUMENT,
+                       "options: %" PRIu64
+                       " bytes hold no checkpoint, each of which takes %zu in this model",
+                       budget, each);
+}
+
 Status place_activations(const Graph& graph, SessionPlan* plan) {
   Status status = plan_passes(graph, &plan->passes);
   if (status.failed()) return status;
@@ -139,11 +207,11 @@ Status place_activations(const Graph& graph, SessionPlan* plan) {
   plan->arena_bytes = plan_arena(all.span(), order.span(), placed.span());
   if (plan->arena_bytes == SIZE_MAX) return too_large();
   for (size_t i = 0; i < graph.tensors.size(); ++i) {
-    if (all[i].bytes > 0) plan->tensor_offsets[i] = plan->state_bytes + all[i].offset;
+    if (all[i].bytes > 0) plan->tensor_offsets[i] = plan->arena_offset() + all[i].offset;
   }
   for (size_t i = 0; i < graph.operators.size(); ++i) {
     const Lifetime& scratch = all[lifetimes.of_scratch(i)];
-    if (scratch.bytes > 0) plan->scratch_offsets[i] = plan->state_bytes + scratch.offset;
+    if (scratch.bytes > 0) plan->scratch_offsets[i] = plan->arena_offset() + scratch.offset;
   }
   return Status::ok();
 }
@@ -200,6 +268,40 @@ Status complete_beams(const Graph& graph, linnet_session_options* options) {
   return Status::ok();
 }
 
+/// A token of every session is a row of the chunk and of the logits.
+Status complete_batch(const Graph& graph, linnet_session_options* options) {
+  options->batch = std::max<uint32_t>(options->batch, 1);
+  if (options->batch == 1) return Status::ok();
+  if (options->batch > largest_batch) {
+    return Status::error(LINNET_INVALID_ARGUMENT, "options: a batch of %u, at most %u is possible",
+                         options->batch, largest_batch);
+  }
+  if (!graph.decode.exists()) {
+    return Status::error(LINNET_UNSUPPORTED, "a batch of sessions needs a model that decodes");
+  }
+  if (reruns_text(graph)) {
+    return Status::error(LINNET_UNSUPPORTED,
+                         "a token of this model may make its session run its whole text again, "
+                         "which a batch of sessions cannot");
+  }
+  options->chunk = std::max(options->chunk, options->batch);
+  return Status::ok();
+}
+
+Status complete_rewind(const Graph& graph, linnet_session_options* options) {
+  if (options->rewind > largest_context) {
+    return Status::error(LINNET_INVALID_ARGUMENT,
+                         "options: a rewind of %u tokens, at most %u are possible", options->rewind,
+                         largest_context);
+  }
+  const bool has_rings =
+      std::any_of(graph.operators.begin(), graph.operators.end(),
+                  [](const Operator& op) { return !SoftmaxAttention::rings(op).empty(); });
+  // The rings of hypotheses have room for all their tokens.
+  if (!has_rings || options->beams > 1) options->rewind = 0;
+  return Status::ok();
+}
+
 }  // namespace
 
 Status complete_options(const Graph& graph, const linnet_session_options* given,
@@ -217,7 +319,9 @@ Status complete_options(const Graph& graph, const linnet_session_options* given,
   if (out->context == 0) out->context = default_context;
   if (!has_context_ring(graph)) out->context = 0;
   if (!graph.decode.exists()) out->all_logits = true;
-  const Status status = complete_beams(graph, out);
+  Status status = complete_beams(graph, out);
+  if (!status.failed()) status = complete_batch(graph, out);
+  if (!status.failed()) status = complete_rewind(graph, out);
   if (status.failed()) return status;
   if (!reruns_text(graph)) return Status::ok();
   const size_t positions = position_limit(graph, graph.decode);
@@ -234,12 +338,14 @@ Status complete_options(const Graph& graph, const linnet_session_options* given,
 Status plan_session(const Graph& graph, const linnet_session_options& options, SessionPlan* out) {
   SessionPlan& plan = *out;
   plan.beams = options.beams;
+  plan.spare_ring_rows = options.rewind;
   plan.path_tokens = options.beams > 1 ? options.context : 0;
-  plan.largest = {.tokens = options.chunk,
-                  .logits_rows = options.all_logits ? options.chunk : options.beams,
-                  .context = size_t{options.context} * options.beams,
-                  .texts = options.chunk,
-                  .source = options.chunk};
+  plan.largest = {
+      .tokens = options.chunk,
+      .logits_rows = options.all_logits ? options.chunk : std::max(options.beams, options.batch),
+      .context = size_t{options.context} * options.beams,
+      .texts = options.chunk,
+      .source = options.chunk};
   if (!plan.tensor_offsets.allocate(graph.tensors.size()) ||
       !plan.scratch_offsets.allocate(graph.operators.size())) {
     return Status::error(LINNET_OUT_OF_MEMORY, "no memory to plan a session");
@@ -248,6 +354,7 @@ Status plan_session(const Graph& graph, const linnet_session_options& options, S
   std::fill(plan.scratch_offsets.begin(), plan.scratch_offsets.end(), SessionPlan::no_offset);
   Status status = place_states(graph, &plan);
   if (!status.failed()) status = place_paths(&plan);
+  if (!status.failed()) status = place_checkpoints(options.checkpoint_bytes, &plan);
   if (!status.failed()) status = place_activations(graph, &plan);
   if (!status.failed()) place_views(graph, &plan);
   return status;

@@ -185,9 +185,10 @@ class Attention {
            (head_.mask == AttentionMask::causal && number < head_.position);
   }
 
+  size_t ring_rows() const { return head_.capacity + head_.spare_rows; }
+
   size_t ring_row(uint64_t number) const {
-    return head_.path != nullptr ? head_.path[number]
-                                 : static_cast<size_t>(number % head_.capacity);
+    return head_.path != nullptr ? head_.path[number] : static_cast<size_t>(number % ring_rows());
   }
 
   /// Older tokens lie in the rings, those of this chunk still in the inputs: the rings are written
@@ -268,7 +269,7 @@ class Attention {
 
   void write_rings() const {
     if (head_.mask != AttentionMask::causal) return;
-    const size_t kept = std::min(head_.tokens, head_.capacity);
+    const size_t kept = std::min(head_.tokens, ring_rows());
     for (size_t t = head_.tokens - kept; t < head_.tokens; ++t) {
       const size_t row = ring_row(head_.position + t);
       std::copy_n(head_.key[t], head_.head_dim, head_.key_ring[row]);

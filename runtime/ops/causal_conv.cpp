@@ -41,13 +41,24 @@ Status CausalConv::prepare(const Bindings& bindings) {
   return Status::ok();
 }
 
-void CausalConv::run_rows(const Chunk&, size_t first, size_t count) {
-  kernels::causal_conv(arguments_, first, count);
+void CausalConv::run_rows(const Chunk& chunk, size_t first, size_t count) {
+  chunk.for_each_text(first, count, [&](size_t text, size_t begin, size_t rows) {
+    const size_t start = chunk.texts[text].first;
+    kernels::CausalConvArguments arguments = arguments_;
+    arguments.x.data = arguments_.x[start];
+    arguments.y.data = arguments_.y[start];
+    arguments.tail.data = chunk.state_of(text, tail_.data);
+    kernels::causal_conv(arguments, begin, rows);
+  });
 }
 
 void CausalConv::finish(const Chunk& chunk) {
-  kernels::move_tail(chunk.extents.tokens, arguments_.x, arguments_.width, arguments_.kernel - 1,
-                     tail_);
+  for (size_t i = 0; i < chunk.texts.size(); ++i) {
+    const TextRows text = chunk.texts[i];
+    kernels::move_tail(text.count, {arguments_.x[text.first], arguments_.x.stride},
+                       arguments_.width, arguments_.kernel - 1,
+                       {chunk.state_of(i, tail_.data), tail_.stride});
+  }
 }
 
 }  // namespace linnet

@@ -212,13 +212,14 @@ Status FastWeight::prepare(const Bindings& bindings) {
   return Status::ok();
 }
 
-kernels::FastWeightHead FastWeight::head(size_t index, TextRows text) const {
+kernels::FastWeightHead FastWeight::head(size_t index, const Chunk& chunk, size_t text) const {
   kernels::FastWeightHead head = all_;
+  const TextRows own = chunk.texts[text];
   const size_t key_head = index / (attributes_.heads / attributes_.key_heads);
   const auto move = [&](kernels::ConstRows& rows, size_t columns) {
-    if (rows) rows.data = rows[text.first] + columns;
+    if (rows) rows.data = rows[own.first] + columns;
   };
-  head.tokens = text.count;
+  head.tokens = own.count;
   move(head.query, key_head * all_.key_dim);
   move(head.key, key_head * all_.key_dim);
   move(head.value, index * all_.value_dim);
@@ -228,37 +229,55 @@ kernels::FastWeightHead FastWeight::head(size_t index, TextRows text) const {
   move(head.correct, index * all_.key_dim);
   move(head.write, index * all_.key_dim);
   if (head.bonus != nullptr) head.bonus += index * all_.key_dim;
-  if (read_factors_ != nullptr) head.read_factor = read_factors_ + index * largest_tokens_;
+  if (read_factors_ != nullptr) {
+    head.read_factor = read_factors_ + index * largest_tokens_ + own.first;
+  }
+  if (forgotten_.empty()) head.state.data = chunk.state_of(text, head.state.data);
   head.state.data += index * all_.key_dim * all_.value_dim;
-  head.output.data = head.output[text.first] + index * all_.value_dim;
+  head.output.data = head.output[own.first] + index * all_.value_dim;
   return head;
 }
 
-void FastWeight::normalize(TextRows text) {
+void FastWeight::normalize(const Chunk& chunk, size_t text) {
+  float* z = forgotten_.empty() ? chunk.state_of(text, normalizer_) : normalizer_;
+  const size_t first = chunk.texts[text].first;
   for (size_t i = 0; i < attributes_.heads; ++i) {
     kernels::fast_weight_normalizer(
-        head(i, text), normalizer_ + i * all_.key_dim, attributes_.normalizer_epsilon,
-        attributes_.normalizer_query_epsilon, read_factors_ + i * largest_tokens_);
+        head(i, chunk, text), z + i * all_.key_dim, attributes_.normalizer_epsilon,
+        attributes_.normalizer_query_epsilon, read_factors_ + i * largest_tokens_ + first);
   }
 }
 
-void FastWeight::run_text(TextRows text) {
-  std::fill(forgotten_.begin(), forgotten_.end(), 0.0f);
-  if (attributes_.normalize) normalize(text);
+/// Texts [first, first + count), each with a state of its own.
+void FastWeight::run_texts(const Chunk& chunk, size_t first, size_t count) {
+  size_t tokens = 0;
+  for (size_t text = first; text < first + count; ++text) {
+    if (attributes_.normalize) normalize(chunk, text);
+    tokens += chunk.texts[text].count;
+  }
   const size_t block = kernels::fast_weight_block();
   const size_t blocks = (all_.value_dim + block - 1) / block;
-  const size_t work = text.count * attributes_.heads * all_.key_dim * all_.value_dim * 2;
-  parallel_for(threads_, attributes_.heads * blocks, work, [&](size_t first, size_t count) {
-    for (size_t i = first; i < first + count; ++i) {
+  const size_t parts = attributes_.heads * blocks;
+  const size_t work = tokens * attributes_.heads * all_.key_dim * all_.value_dim * 2;
+  parallel_for(threads_, count * parts, work, [&](size_t begin, size_t some) {
+    for (size_t i = begin; i < begin + some; ++i) {
       const size_t column = i % blocks * block;
-      kernels::fast_weight(head(i / blocks, text), column,
+      kernels::fast_weight(head(i % parts / blocks, chunk, first + i / parts), column,
                            std::min(block, all_.value_dim - column));
     }
   });
 }
 
 Status FastWeight::run(const Chunk& chunk) {
-  for (const TextRows& text : chunk.texts) run_text(text);
+  if (forgotten_.empty()) {
+    run_texts(chunk, 0, chunk.texts.size());
+    return Status::ok();
+  }
+  // A text's memory is the scratch that the next one needs.
+  for (size_t text = 0; text < chunk.texts.size(); ++text) {
+    std::fill(forgotten_.begin(), forgotten_.end(), 0.0f);
+    run_texts(chunk, text, 1);
+  }
   return Status::ok();
 }
 

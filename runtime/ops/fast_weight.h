@@ -16,9 +16,9 @@ class FastWeight final : public Operation {
   Status run(const Chunk& chunk) override;
 
  private:
-  kernels::FastWeightHead head(size_t index, TextRows text) const;
-  void normalize(TextRows text);
-  void run_text(TextRows text);
+  kernels::FastWeightHead head(size_t index, const Chunk& chunk, size_t text) const;
+  void normalize(const Chunk& chunk, size_t text);
+  void run_texts(const Chunk& chunk, size_t first, size_t count);
 
   FastWeightAttributes attributes_;
   kernels::FastWeightHead all_;    ///< addresses and strides of head 0

@@ -16,9 +16,8 @@ constexpr size_t gate_count = 4;
 // A matrix that is read once for so many texts is no longer what they wait for.
 constexpr size_t texts_at_a_time = 8;
 
-/// One text without another beside it, as in decode, needs a row of each kind alone.
-size_t rows_at_a_time(bool has_state, size_t texts) {
-  return has_state ? 1 : std::min(texts_at_a_time, std::max<size_t>(texts, 1));
+size_t rows_at_a_time(size_t texts) {
+  return std::min(texts_at_a_time, std::max<size_t>(texts, 1));
 }
 
 bool is_plain(const Tensor* tensor, size_t width) {
@@ -47,7 +46,7 @@ Status Lstm::check(const Site& site) {
 }
 
 size_t Lstm::scratch_bytes(const Site& site, const Extents& largest) {
-  const size_t rows = rows_at_a_time(site.input(state) != nullptr, largest.texts);
+  const size_t rows = rows_at_a_time(largest.texts);
   return rows * (2 + gate_count) * site.output(0).columns().number() * sizeof(float);
 }
 
@@ -62,7 +61,7 @@ Status Lstm::prepare(const Bindings& bindings) {
     float_ = {bindings.input<const float>(matrix), width_, gate_count * width_, nullptr};
   }
   state_ = bindings.input<float>(state);
-  rows_ = rows_at_a_time(state_ != nullptr, bindings.largest().texts);
+  rows_ = rows_at_a_time(bindings.largest().texts);
   auto* scratch = reinterpret_cast<float*>(bindings.scratch());
   hidden_ = {scratch, width_};
   cells_ = {scratch + rows_ * width_, width_};
@@ -72,38 +71,50 @@ Status Lstm::prepare(const Bindings& bindings) {
 
 Status Lstm::run(const Chunk& chunk) {
   for (size_t i = 0; i < chunk.texts.size(); i += rows_) {
-    run_texts(chunk.texts.subspan(i, std::min(rows_, chunk.texts.size() - i)));
+    run_texts(chunk, i, std::min(rows_, chunk.texts.size() - i));
   }
   return Status::ok();
 }
 
 /// All texts from their first token to their last; one that has ended gives up its slot.
-void Lstm::run_texts(std::span<const TextRows> texts) {
+void Lstm::run_texts(const Chunk& chunk, size_t first, size_t count) {
   TextRows walks[texts_at_a_time];  // row i of the scratch is the memory of walks[i]
-  size_t count = texts.size();
+  float* states[texts_at_a_time];
   for (size_t i = 0; i < count; ++i) {
-    walks[i] = texts[i];
-    std::memset(hidden_[i], 0, width_ * sizeof(float));
-    std::memset(cells_[i], 0, width_ * sizeof(float));
-  }
-  if (state_ != nullptr) {
-    std::memcpy(hidden_[0], state_, width_ * sizeof(float));
-    std::memcpy(cells_[0], state_ + width_, width_ * sizeof(float));
+    walks[i] = chunk.texts[first + i];
+    states[i] = chunk.state_of(first + i, state_);
+    start(states[i], i);
   }
   for (size_t token = 0; count > 0; ++token) {
     for (size_t i = 0; i < count;) {
       if (walks[i].count > token) {
         ++i;
-      } else if (i != --count) {
+      } else {
+        finish(i, states[i]);
+        if (i == --count) continue;
         walks[i] = walks[count];
+        states[i] = states[count];
         move(count, i);
       }
     }
     if (count > 0) step(walks, count, token);
   }
-  if (state_ == nullptr) return;
-  std::memcpy(state_, hidden_[0], width_ * sizeof(float));
-  std::memcpy(state_ + width_, cells_[0], width_ * sizeof(float));
+}
+
+void Lstm::start(const float* from, size_t row) {
+  if (from == nullptr) {
+    std::memset(hidden_[row], 0, width_ * sizeof(float));
+    std::memset(cells_[row], 0, width_ * sizeof(float));
+    return;
+  }
+  std::memcpy(hidden_[row], from, width_ * sizeof(float));
+  std::memcpy(cells_[row], from + width_, width_ * sizeof(float));
+}
+
+void Lstm::finish(size_t row, float* to) const {
+  if (to == nullptr) return;
+  std::memcpy(to, hidden_[row], width_ * sizeof(float));
+  std::memcpy(to + width_, cells_[row], width_ * sizeof(float));
 }
 
 /// One token of every text that still has one.

@@ -19,7 +19,9 @@ class Lstm final : public Operation {
   Status run(const Chunk& chunk) override;
 
  private:
-  void run_texts(std::span<const TextRows> texts);
+  void run_texts(const Chunk& chunk, size_t first, size_t count);
+  void start(const float* from, size_t row);
+  void finish(size_t row, float* to) const;
   void step(const TextRows* texts, size_t count, size_t token);
   void multiply(size_t rows);
   void move(size_t from, size_t to);

@@ -2,6 +2,7 @@
 
 #include <pthreadpool.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -19,6 +20,13 @@ struct TextRows {
   size_t count = 0;
 };
 
+/// One of several sessions that run a token each, side by side in the arena of one of them.
+struct Stream {
+  uint64_t position = 0;     ///< tokens that ran before
+  size_t source = 0;         ///< tokens of its encoded text
+  std::ptrdiff_t state = 0;  ///< bytes from the state of the arena's session to this one's
+};
+
 /// One chunk of the token stream on its way through the operators, or a batch of texts.
 struct Chunk {
   Extents extents;        ///< what the symbols of shapes stand for now
@@ -28,9 +36,35 @@ struct Chunk {
   /// paths[i * path_stride] on. Null: tokens lie in the rings in order.
   const uint32_t* paths = nullptr;
   size_t path_stride = 0;
+  /// Of a batch of sessions: one per text. Empty: every text is the session's own.
+  std::span<const Stream> streams = {};
   /// Set by an operator to say that earlier tokens would now come out differently, so that what
   /// the layers above it remember of them is outdated. Null: nobody asks.
   bool* is_outdated = nullptr;
+
+  /// Calls part(text, first, count) for what each text has of rows [first, first + count), counted
+  /// within the text.
+  template <typename Part>
+  void for_each_text(size_t first, size_t count, const Part& part) const {
+    for (size_t text = 0; text < texts.size(); ++text) {
+      const size_t begin = std::max(first, texts[text].first);
+      const size_t end = std::min(first + count, texts[text].first + texts[text].count);
+      if (begin < end) part(text, begin - texts[text].first, end - begin);
+    }
+  }
+
+  uint64_t position_of(size_t text) const {
+    return streams.empty() ? position : streams[text].position;
+  }
+  size_t source_of(size_t text) const {
+    return streams.empty() ? extents.source : streams[text].source;
+  }
+  /// Where the state of a text lies, `own` being where the session's own does.
+  template <typename T>
+  T* state_of(size_t text, T* own) const {
+    if (streams.empty() || own == nullptr) return own;
+    return reinterpret_cast<T*>(reinterpret_cast<std::byte*>(own) + streams[text].state);
+  }
 };
 
 /// Where the tensors of a session lie. `addresses` has one entry per tensor of the graph.
@@ -39,6 +73,7 @@ struct SessionMemory {
   const PackedWeights* packed_weights = nullptr;
   std::span<std::byte* const> addresses;
   Extents largest;                  ///< the most that each symbol stands for in this session
+  size_t spare_ring_rows = 0;       ///< that KV rings have beyond those that are seen
   pthreadpool_t threads = nullptr;  ///< null: the caller's thread alone
 };
 
@@ -52,6 +87,7 @@ class Bindings {
   const Graph& graph() const { return *memory_.graph; }
   const PackedWeights& packed_weights() const { return *memory_.packed_weights; }
   const Extents& largest() const { return memory_.largest; }
+  size_t spare_ring_rows() const { return memory_.spare_ring_rows; }
   pthreadpool_t threads() const { return memory_.threads; }
 
   bool has_input(size_t i) const { return i < operator_.inputs.size() && operator_.inputs[i] >= 0; }

@@ -39,9 +39,10 @@ Status PositionEmbedding::prepare(const Bindings& bindings) {
 }
 
 Status PositionEmbedding::run(const Chunk& chunk) {
-  const kernels::ConstRows rows = {table_[chunk.position], table_.stride};
-  const kernels::ElementwiseStep add = {ElementwiseFunction::add, rows, 1, 0};
-  for (const TextRows& text : chunk.texts) {
+  for (size_t i = 0; i < chunk.texts.size(); ++i) {
+    const TextRows& text = chunk.texts[i];
+    const kernels::ConstRows rows = {table_[chunk.position_of(i)], table_.stride};
+    const kernels::ElementwiseStep add = {ElementwiseFunction::add, rows, 1, 0};
     kernels::elementwise(text.count, width_, {x_[text.first], x_.stride}, {&add, 1},
                          {y_[text.first], y_.stride});
   }

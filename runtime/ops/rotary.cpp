@@ -1,7 +1,5 @@
 #include "runtime/ops/rotary.h"
 
-#include <algorithm>
-
 namespace linnet {
 
 Status Rotary::check(const Site& site) {
@@ -48,14 +46,11 @@ void Rotary::run_rows(const Chunk& chunk, size_t first, size_t count) {
   part.y.data = arguments_.y[first];
   part.cosines = cosines_ + first * arguments_.pairs;
   part.sines = sines_ + first * arguments_.pairs;
-  for (const TextRows& text : chunk.texts) {
-    const size_t begin = std::max(first, text.first);
-    const size_t end = std::min(first + count, text.first + text.count);
-    if (begin >= end) continue;
-    const size_t at = begin * arguments_.pairs;
-    kernels::rotary_table(chunk.position + begin - text.first, end - begin, frequencies_,
-                          arguments_.pairs, scale_, cosines_ + at, sines_ + at);
-  }
+  chunk.for_each_text(first, count, [&](size_t text, size_t begin, size_t rows) {
+    const size_t at = (chunk.texts[text].first + begin) * arguments_.pairs;
+    kernels::rotary_table(chunk.position_of(text) + begin, rows, frequencies_, arguments_.pairs,
+                          scale_, cosines_ + at, sines_ + at);
+  });
   kernels::rotary(part);
 }
 

@@ -52,16 +52,30 @@ Status SelectiveScan::prepare(const Bindings& bindings) {
   return Status::ok();
 }
 
+kernels::SelectiveScanArguments SelectiveScan::arguments_of(const Chunk& chunk, size_t text) const {
+  const size_t first = chunk.texts[text].first;
+  kernels::SelectiveScanArguments arguments = arguments_;
+  arguments.tokens = chunk.texts[text].count;
+  arguments.starts_stream = chunk.position_of(text) == 0;
+  for (kernels::ConstRows* rows :
+       {&arguments.x, &arguments.step, &arguments.write, &arguments.read}) {
+    if (*rows) rows->data = (*rows)[first];
+  }
+  arguments.state.data = chunk.state_of(text, arguments_.state.data);
+  arguments.y.data = arguments_.y[first];
+  return arguments;
+}
+
 Status SelectiveScan::run(const Chunk& chunk) {
-  arguments_.tokens = chunk.extents.tokens;
-  arguments_.starts_stream = chunk.position == 0;
   // A whole cache line of columns at a time; an exponential costs about ten multiply-adds.
   constexpr size_t block = 16;
   constexpr size_t cost = 12;
-  const size_t work = arguments_.tokens * width_ * arguments_.states * cost;
+  const size_t work = chunk.extents.tokens * width_ * arguments_.states * cost;
   parallel_for(threads_, (width_ + block - 1) / block, work, [&](size_t first, size_t count) {
     const size_t end = std::min((first + count) * block, width_);
-    kernels::selective_scan(arguments_, first * block, end - first * block);
+    for (size_t i = 0; i < chunk.texts.size(); ++i) {
+      kernels::selective_scan(arguments_of(chunk, i), first * block, end - first * block);
+    }
   });
   return Status::ok();
 }

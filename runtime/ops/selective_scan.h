@@ -15,6 +15,8 @@ class SelectiveScan final : public Operation {
   Status run(const Chunk& chunk) override;
 
  private:
+  kernels::SelectiveScanArguments arguments_of(const Chunk& chunk, size_t text) const;
+
   kernels::SelectiveScanArguments arguments_;
   size_t width_ = 0;
   pthreadpool_t threads_ = nullptr;

@@ -157,6 +157,12 @@ size_t SoftmaxAttention::positions(const Graph& graph, const Operator& op) {
   return graph.tensors[static_cast<size_t>(op.inputs[position_keys])].rows().number() / 2 + 1;
 }
 
+std::span<const int32_t> SoftmaxAttention::rings(const Operator& op) {
+  const auto* attention = std::get_if<SoftmaxAttentionAttributes>(&op.attributes);
+  if (attention == nullptr || attention->mask != AttentionMask::causal) return {};
+  return op.inputs.span().subspan(key_ring, 2);
+}
+
 Status SoftmaxAttention::prepare(const Bindings& bindings) {
   const auto& attention = *std::get_if<SoftmaxAttentionAttributes>(&bindings.op().attributes);
   const HeadSizes sizes =
@@ -171,6 +177,7 @@ Status SoftmaxAttention::prepare(const Bindings& bindings) {
   if (attention.mask == AttentionMask::causal) {
     all_.capacity =
         capacity_of(attention.mask, &bindings.input_tensor(key_ring)).in(bindings.largest());
+    all_.spare_rows = bindings.spare_ring_rows();
   }
   all_.queries_per_head = sizes.queries_per_head;
   all_.head_dim = sizes.head_dim;
@@ -217,10 +224,12 @@ kernels::SoftmaxAttentionHead SoftmaxAttention::head(size_t index, const Chunk& 
     if (rows) rows.data = rows[first] + columns;
   };
   const TextRows rows = chunk.texts[text];
-  head.position = chunk.position;
+  head.position = chunk.position_of(text);
   head.tokens = rows.count;
+  head.key_ring.data = chunk.state_of(text, all_.key_ring.data);
+  head.value_ring.data = chunk.state_of(text, all_.value_ring.data);
   if (head.mask == AttentionMask::cross) {
-    head.capacity = chunk.extents.source;
+    head.capacity = chunk.source_of(text);
   } else if (chunk.paths != nullptr) {
     head.path = chunk.paths + text * chunk.path_stride;
   }
@@ -240,28 +249,28 @@ kernels::SoftmaxAttentionHead SoftmaxAttention::head(size_t index, const Chunk& 
 }
 
 /// Keys that the tokens of a text see, all together.
-size_t SoftmaxAttention::seen(const Chunk& chunk, TextRows text) const {
+size_t SoftmaxAttention::seen(const Chunk& chunk, size_t text) const {
+  const size_t count = chunk.texts[text].count;
   switch (all_.mask) {
     case AttentionMask::causal:
-      return text.count *
-             static_cast<size_t>(std::min<uint64_t>(chunk.position + text.count, all_.capacity));
+      return count * static_cast<size_t>(
+                         std::min<uint64_t>(chunk.position_of(text) + count, all_.capacity));
     case AttentionMask::all:
-      return text.count *
-             (all_.window == 0 ? text.count : std::min(text.count, 2 * all_.window + 1));
+      return count * (all_.window == 0 ? count : std::min(count, 2 * all_.window + 1));
     case AttentionMask::cross:
       break;
   }
-  return text.count * chunk.extents.source;
+  return count * chunk.source_of(text);
 }
 
 Status SoftmaxAttention::run(const Chunk& chunk) {
   // Where the tokens of all texts see the same, they read it together.
-  const bool sees_source = all_.mask == AttentionMask::cross;
+  const bool sees_source = all_.mask == AttentionMask::cross && chunk.streams.empty();
   const TextRows all_rows = {.first = 0, .count = chunk.extents.tokens};
   Chunk together = chunk;
   if (sees_source) together.texts = {&all_rows, 1};
   size_t keys = 0;
-  for (const TextRows& text : together.texts) keys += seen(chunk, text);
+  for (size_t text = 0; text < together.texts.size(); ++text) keys += seen(together, text);
   const size_t work = keys * key_value_heads_ * all_.queries_per_head * 2 * all_.head_dim;
   parallel_for(threads_, key_value_heads_, work, [&](size_t first, size_t count) {
     for (size_t i = first; i < first + count; ++i) {

@@ -16,13 +16,16 @@ class SoftmaxAttention final : public Operation {
   /// length.
   static size_t positions(const Graph& graph, const Operator& op);
 
+  /// The states of an operator, if it is of this kind, that hold the stream's last tokens.
+  static std::span<const int32_t> rings(const Operator& op);
+
   Status prepare(const Bindings& bindings) override;
   Status run(const Chunk& chunk) override;
 
  private:
   Status prepare_positions(const Bindings& bindings);
   kernels::SoftmaxAttentionHead head(size_t index, const Chunk& chunk, size_t text) const;
-  size_t seen(const Chunk& chunk, TextRows text) const;
+  size_t seen(const Chunk& chunk, size_t text) const;
 
   size_t key_value_heads_ = 0;
   kernels::SoftmaxAttentionHead all_;  ///< addresses and strides of head 0

@@ -65,13 +65,16 @@ kernels::SoftmaxFeaturesHead SoftmaxFeatures::head(size_t index, size_t first, s
   return head;
 }
 
-void SoftmaxFeatures::run_running(size_t index, const Chunk& chunk) {
-  for (size_t t = 0; t < chunk.extents.tokens; ++t) {
+void SoftmaxFeatures::run_running(size_t index, const Chunk& chunk, size_t text) {
+  const TextRows rows = chunk.texts[text];
+  float& maximum = chunk.state_of(text, maxima_)[index];
+  for (size_t t = rows.first; t < rows.first + rows.count; ++t) {
     kernels::SoftmaxFeaturesHead token = head(index, t, 1);
     const float own = kernels::largest(1, token.features, token.projected);
-    const float before = chunk.position + t == 0 ? own : maxima_[index];
+    const bool is_first = chunk.position_of(text) == 0 && t == rows.first;
+    const float before = is_first ? own : maximum;
     token.maximum = std::max(before, own);
-    maxima_[index] = token.maximum;
+    maximum = token.maximum;
     float* decay = decay_[t] + index * (token.features + 1);
     std::fill_n(decay, token.features, std::exp(before - token.maximum));
     decay[token.features] = 1.0f;
@@ -98,7 +101,7 @@ bool SoftmaxFeatures::run_whole(size_t index, const Chunk& chunk, TextRows text)
 Status SoftmaxFeatures::run(const Chunk& chunk) {
   for (size_t index = 0; index < attributes_.heads; ++index) {
     if (attributes_.running) {
-      run_running(index, chunk);
+      for (size_t text = 0; text < chunk.texts.size(); ++text) run_running(index, chunk, text);
       continue;
     }
     for (const TextRows& text : chunk.texts) {

@@ -22,7 +22,7 @@ class SoftmaxFeatures final : public Operation {
 
  private:
   kernels::SoftmaxFeaturesHead head(size_t index, size_t first, size_t count) const;
-  void run_running(size_t index, const Chunk& chunk);
+  void run_running(size_t index, const Chunk& chunk, size_t text);
   bool run_whole(size_t index, const Chunk& chunk, TextRows text);
 
   SoftmaxFeaturesAttributes attributes_;

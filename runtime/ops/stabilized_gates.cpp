@@ -28,8 +28,18 @@ Status StabilizedGates::prepare(const Bindings& bindings) {
 }
 
 Status StabilizedGates::run(const Chunk& chunk) {
-  arguments_.tokens = chunk.extents.tokens;
-  kernels::stabilized_gates(arguments_);
+  for (size_t i = 0; i < chunk.texts.size(); ++i) {
+    const size_t first = chunk.texts[i].first;
+    kernels::StabilizedGatesArguments arguments = arguments_;
+    arguments.tokens = chunk.texts[i].count;
+    arguments.input.data = arguments_.input[first];
+    arguments.forget.data = arguments_.forget[first];
+    arguments.maximum = chunk.state_of(i, arguments_.maximum);
+    arguments.decay.data = arguments_.decay[first];
+    arguments.write.data = arguments_.write[first];
+    arguments.floor.data = arguments_.floor[first];
+    kernels::stabilized_gates(arguments);
+  }
   return Status::ok();
 }
 

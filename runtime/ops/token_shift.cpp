@@ -36,13 +36,27 @@ Status TokenShift::prepare(const Bindings& bindings) {
   return Status::ok();
 }
 
-void TokenShift::run_rows(const Chunk&, size_t first, size_t count) {
-  kernels::token_shift(arguments_, first, count);
+void TokenShift::run_rows(const Chunk& chunk, size_t first, size_t count) {
+  chunk.for_each_text(first, count, [&](size_t text, size_t begin, size_t rows) {
+    const size_t start = chunk.texts[text].first;
+    kernels::TokenShiftArguments arguments = arguments_;
+    kernels::MutableRows outputs[most_outputs];
+    arguments.x.data = arguments_.x[start];
+    arguments.last = chunk.state_of(text, last_);
+    arguments.outputs = {outputs, arguments_.outputs.size()};
+    for (size_t i = 0; i < arguments.outputs.size(); ++i) {
+      outputs[i] = {outputs_[i][start], outputs_[i].stride};
+    }
+    kernels::token_shift(arguments, begin, rows);
+  });
 }
 
 void TokenShift::finish(const Chunk& chunk) {
-  kernels::move_tail(chunk.extents.tokens, arguments_.x, arguments_.width, 1,
-                     {last_, arguments_.width});
+  for (size_t i = 0; i < chunk.texts.size(); ++i) {
+    const TextRows text = chunk.texts[i];
+    kernels::move_tail(text.count, {arguments_.x[text.first], arguments_.x.stride},
+                       arguments_.width, 1, {chunk.state_of(i, last_), arguments_.width});
+  }
 }
 
 }  // namespace linnet

@@ -37,13 +37,26 @@ Status Wkv::prepare(const Bindings& bindings) {
   return Status::ok();
 }
 
+kernels::WkvArguments Wkv::arguments_of(const Chunk& chunk, size_t text) const {
+  const TextRows rows = chunk.texts[text];
+  kernels::WkvArguments arguments = arguments_;
+  arguments.tokens = rows.count;
+  arguments.key.data = arguments_.key[rows.first];
+  arguments.value.data = arguments_.value[rows.first];
+  arguments.state.data = chunk.state_of(text, arguments_.state.data);
+  arguments.output.data = arguments_.output[rows.first];
+  return arguments;
+}
+
 Status Wkv::run(const Chunk& chunk) {
   // Four exponentials per channel and token weigh as much as some thirty multiply-adds.
   constexpr size_t work_per_channel = 32;
-  arguments_.tokens = chunk.extents.tokens;
-  const size_t work = arguments_.tokens * width_ * work_per_channel;
-  parallel_for(threads_, width_, work,
-               [&](size_t first, size_t count) { kernels::wkv(arguments_, first, count); });
+  const size_t work = chunk.extents.tokens * width_ * work_per_channel;
+  parallel_for(threads_, width_, work, [&](size_t first, size_t count) {
+    for (size_t i = 0; i < chunk.texts.size(); ++i) {
+      kernels::wkv(arguments_of(chunk, i), first, count);
+    }
+  });
   return Status::ok();
 }
 

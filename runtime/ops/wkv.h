@@ -15,6 +15,8 @@ class Wkv final : public Operation {
   Status run(const Chunk& chunk) override;
 
  private:
+  kernels::WkvArguments arguments_of(const Chunk& chunk, size_t text) const;
+
   size_t width_ = 0;
   kernels::WkvArguments arguments_;
   pthreadpool_t threads_ = nullptr;

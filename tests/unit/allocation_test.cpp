@@ -74,13 +74,35 @@ namespace {
 using linnet::Session;
 using linnet::test::GoldenModel;
 
+/// Checkpoints, rewinding, saving, loading and batches.
+bool state_calls_work(Session& session, std::span<const int32_t> tokens, float* logits,
+                      std::span<std::byte> saved) {
+  bool is_ok = true;
+  for (size_t i = 0; i < 6; ++i) {
+    is_ok = session.run(tokens.subspan(i, 1)).ok() && session.checkpoint().ok() && is_ok;
+  }
+  uint64_t from = 0;
+  is_ok = session.rewind(4, &from).ok() && is_ok;
+  const size_t bytes = session.state_bytes();
+  linnet_message why;
+  is_ok = linnet_state_save(session.get(), saved.data(), bytes, &why) == LINNET_OK && is_ok;
+  is_ok = session.load(saved.first(bytes)).ok() && is_ok;
+  linnet_session* const only = session.get();
+  return linnet::run_batch({&only, 1}, tokens.first(1), logits).ok() && is_ok;
+}
+
 size_t allocations_while_running(const GoldenModel& golden, uint32_t threads) {
   linnet_session_options options = linnet_session_options_defaults();
   options.threads = threads;
   options.chunk = 16;
+  options.batch = 2;
+  linnet_memory memory = {};
+  REQUIRE(golden.model().session_bytes(options, &memory).ok());
+  options.checkpoint_bytes = 3 * memory.one_checkpoint_bytes;
   Session session;
   REQUIRE(session.open(golden.model(), options).ok());
   std::vector<float> logits(golden.vocabulary());
+  std::vector<std::byte> saved(memory.state_bytes + 64);
   const std::span<const int32_t> tokens = golden.tokens();
   const size_t before = allocations;
   bool is_ok = session.run(tokens, logits.data()).ok();  // three chunks
@@ -93,6 +115,7 @@ size_t allocations_while_running(const GoldenModel& golden, uint32_t threads) {
       &operators);
   is_ok = session.run(tokens).ok() && operators > 0 && is_ok;
   linnet_session_reset(session.get());
+  is_ok = state_calls_work(session, tokens, logits.data(), saved) && is_ok;
   const size_t after = allocations;
   CHECK(is_ok);
   return after - before;

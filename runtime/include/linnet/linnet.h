@@ -141,14 +141,20 @@ typedef struct linnet_session_options {
                        for an encoder alone */
   uint32_t beams;   /* hypotheses that linnet_run_beams may carry side by side, each of up to
                        `context` tokens; 0 or 1: one */
+  uint64_t checkpoint_bytes; /* for linnet_session_checkpoint; 0: none */
+  uint32_t rewind; /* tokens that KV rings keep beyond those that softmax layers see, so that
+                      linnet_session_rewind may go back so far in a text longer than they see */
+  uint32_t batch;  /* sessions that linnet_run_batch may run in this one's arena; 0 or 1: one */
 } linnet_session_options;
 
 LINNET_API linnet_session_options linnet_session_options_defaults(void);
 
 typedef struct linnet_memory {
-  uint64_t state_bytes; /* what the session remembers; constant however many tokens pass */
-  uint64_t arena_bytes; /* activations and scratch of one chunk */
-  uint64_t total_bytes; /* the one block that holds both: what linnet_session_open needs */
+  uint64_t state_bytes;          /* what the session remembers; constant however many tokens pass */
+  uint64_t arena_bytes;          /* activations and scratch of one chunk */
+  uint64_t total_bytes;          /* the one block that holds all: what linnet_session_open needs */
+  uint64_t checkpoint_bytes;     /* checkpoints: as many as fit into the option's bytes */
+  uint64_t one_checkpoint_bytes; /* what one takes; 0: the model needs none to go back */
 } linnet_memory;
 
 /* The exact memory of a session with these options. `options` may be NULL. */
@@ -158,7 +164,7 @@ LINNET_API linnet_status linnet_session_bytes(const linnet_model* model,
 
 /* Opens a session with empty state. `memory`, if not NULL, is a block of linnet_session_bytes'
  * total_bytes, 64-byte aligned, that stays untouched until the session is closed. From then on
- * linnet_run, state and reset calls allocate nothing. */
+ * linnet_run, state, checkpoint and reset calls allocate nothing. */
 LINNET_API linnet_status linnet_session_open(const linnet_model* model,
                                              const linnet_session_options* options, void* memory,
                                              linnet_session** out, linnet_message* why);
@@ -186,6 +192,22 @@ LINNET_API linnet_status linnet_run(linnet_session* session, const int32_t* toke
 LINNET_API linnet_status linnet_run_beams(linnet_session* session, const int32_t* tokens,
                                           const uint32_t* parents, size_t count, float* logits,
                                           linnet_message* why);
+
+/* Runs one token for each of `count` sessions of one model in one pass over its weights: every
+ * matrix is read once for all of them, which is what one token alone waits for. Session i takes
+ * tokens[i], and its row of `logits`, [count, vocabulary], is what linnet_run would have given it,
+ * but for the last bits of sums, which a product of several rows may add up in another order; with
+ * NULL the vocabulary head is not computed. It runs in the arena and on the threads of the
+ * first session that was opened with a `batch` of at least `count`, and calls that one's callbacks;
+ * the others may have been opened with a chunk of 1 and one thread. All need the same `context` and
+ * `rewind`, none may have `beams`, and none may be in the batch twice or run elsewhere meanwhile.
+ * An argument that is refused changes nothing. A cancel of any of them empties them all.
+ *
+ *   linnet_session* sessions[2] = {first, second};
+ *   const int32_t tokens[2] = {first_token, second_token};
+ *   linnet_run_batch(sessions, tokens, 2, logits, &why); */
+LINNET_API linnet_status linnet_run_batch(linnet_session* const* sessions, const int32_t* tokens,
+                                          size_t count, float* logits, linnet_message* why);
 
 /* A batch of texts, one behind another. */
 typedef struct linnet_texts {
@@ -218,8 +240,10 @@ typedef struct linnet_output {
 LINNET_API linnet_status linnet_session_output(const linnet_session* session, size_t index,
                                                linnet_output* out, linnet_message* why);
 
-/* Opens another session at the same point of the same stream, with the same options, which then
- * goes its own way. `memory` as for linnet_session_open. */
+/* Opens another session at the same point of the same stream, with the same options and
+ * checkpoints, which then goes its own way. `memory` as for linnet_session_open.
+ *
+ *   linnet_session_fork(session, NULL, &other, &why); */
 LINNET_API linnet_status linnet_session_fork(const linnet_session* session, void* memory,
                                              linnet_session** out, linnet_message* why);
 
@@ -253,22 +277,78 @@ LINNET_API void linnet_session_on_operator(linnet_session* session,
 LINNET_API uint64_t linnet_session_position(const linnet_session* session);
 
 /* ---- State: what a session remembers, as a value ----------------------------------------------
+ *
+ * A state is what tokens leave behind: fast weights, tails of convolutions, KV rings, the encoded
+ * text of an encoder-decoder, and the position. Where it is copied, saved or gone back to, the
+ * logits that follow are the same bits as without; tokens that run again in chunks of another size
+ * may change the last bits of sums.
  */
 
-/* Empties the state. */
+/* Empties the state and forgets its checkpoints: the next token is the first of a stream.
+ *
+ *   linnet_session_reset(session); */
 LINNET_API void linnet_session_reset(linnet_session* session);
 
-/* Bytes that linnet_state_save writes. */
+/* Bytes that linnet_state_save writes now. Of KV rings they hold the tokens that are seen, so that
+ * a short text's state is small. */
 LINNET_API size_t linnet_state_bytes(const linnet_session* session);
 
-/* Writes the state to `bytes`, which has room for linnet_state_bytes. */
+/* Writes the state to `bytes`, which has room for linnet_state_bytes, with its version, the hash of
+ * its model and its capacities. Checkpoints are not part of it.
+ *
+ *   void* bytes = malloc(linnet_state_bytes(session));
+ *   linnet_state_save(session, bytes, linnet_state_bytes(session), &why); */
 LINNET_API linnet_status linnet_state_save(const linnet_session* session, void* bytes, size_t size,
                                            linnet_message* why);
 
-/* Replaces the state by a saved one. The state of another model, or of other capacities, is
- * refused and nothing changes. */
+/* Replaces the state by a saved one, of just `size` bytes, and forgets the checkpoints. A state of
+ * another model, another version or other capacities (`context`, `beams`), or one that is damaged,
+ * is refused with a message and nothing changes; chunk, threads and the other options may differ.
+ * The bytes may come from anywhere: whatever they hold, nothing leaves its bounds.
+ *
+ *   if (linnet_state_load(session, bytes, size, &why) != LINNET_OK) puts(why.text); */
 LINNET_API linnet_status linnet_state_load(linnet_session* session, const void* bytes, size_t size,
                                            linnet_message* why);
+
+/* The same bytes to a file. It appears whole or not at all: a file that was there before stays
+ * until the new one is safely on disk.
+ *
+ *   linnet_state_save_file(session, "chat.state", &why); */
+LINNET_API linnet_status linnet_state_save_file(const linnet_session* session, const char* path,
+                                                linnet_message* why);
+
+/* The same from a file, which must not change meanwhile.
+ *
+ *   if (linnet_state_load_file(session, "chat.state", &why) != LINNET_OK) puts(why.text); */
+LINNET_API linnet_status linnet_state_load_file(linnet_session* session, const char* path,
+                                                linnet_message* why);
+
+/* Notes where the stream stands, for linnet_session_rewind. A checkpoint is a copy of what every
+ * token overwrites; rows of KV rings need none. When the session's `checkpoint_bytes` are full, the
+ * checkpoint goes whose neighbours are closest together measured by its age, but not the first one:
+ * the spacing grows with age. Fails for a session without room for one; a model that remembers by
+ * softmax layers alone needs no room, and for it this call does nothing.
+ *
+ *   linnet_session_options options = linnet_session_options_defaults();
+ *   options.checkpoint_bytes = 64 << 20;
+ *   linnet_session_open(model, &options, NULL, &session, &why);
+ *   linnet_run(session, turn, count, logits, &why);
+ *   linnet_session_checkpoint(session, &why); */
+LINNET_API linnet_status linnet_session_checkpoint(linnet_session* session, linnet_message* why);
+
+/* Goes back to `position`, at most linnet_session_position, or to the nearest point before it that
+ * can be restored, and says which in *replay_from: the caller runs tokens *replay_from ..
+ * position - 1 of the stream again. That point is the latest checkpoint at or before `position`,
+ * and for a model of softmax layers alone `position` itself. But a softmax layer must still have
+ * all tokens that it sees from there; a stream longer than its window or `context` has overwritten
+ * them unless it went on by at most `rewind` tokens. Where it has, *replay_from is 0 and the stream
+ * is empty. Checkpoints beyond *replay_from are forgotten.
+ *
+ *   uint64_t replay_from;
+ *   linnet_session_rewind(session, position, &replay_from, &why);
+ *   linnet_run(session, tokens + replay_from, position - replay_from, logits, &why); */
+LINNET_API linnet_status linnet_session_rewind(linnet_session* session, uint64_t position,
+                                               uint64_t* replay_from, linnet_message* why);
 
 /* ---- Text ------------------------------------------------------------------------------------ */
 
@@ -382,6 +462,17 @@ LINNET_API linnet_status linnet_generate(linnet_session* session, const char* pr
                                          const linnet_generate_options* options,
                                          linnet_text_callback callback, void* context,
                                          linnet_generated* out, linnet_message* why);
+
+/* Receives each token as it is chosen, with the whole characters that became certain by it, if any
+ * (size 0); returns false to stop. Text that is left over at the end comes with the id -1. */
+typedef bool (*linnet_token_callback)(int32_t id, const char* text, size_t size, void* context);
+
+/* The same from ids, which run as they are, such as those of a chat whose turns the caller keeps.
+ * The token that ends the text is not handed over. */
+LINNET_API linnet_status linnet_generate_ids(linnet_session* session, const int32_t* prompt,
+                                             size_t count, const linnet_generate_options* options,
+                                             linnet_token_callback callback, void* context,
+                                             linnet_generated* out, linnet_message* why);
 
 #ifdef __cplusplus
 }

@@ -229,6 +229,23 @@ class Session {
     return result;
   }
 
+  /// The same from ids to `receive`, a bool(int32_t id, std::string_view text).
+  template <typename Receive>
+  Result generate_ids(std::span<const int32_t> prompt, const linnet_generate_options& options,
+                      Receive&& receive, linnet_generated* out = nullptr) {
+    using Callable = std::remove_reference_t<Receive>;
+    const linnet_token_callback forward = [](int32_t id, const char* text, size_t size,
+                                             void* context) {
+      return static_cast<bool>(
+          (*static_cast<Callable*>(context))(id, std::string_view(text, size)));
+    };
+    Result result;
+    result.status = linnet_generate_ids(get(), prompt.data(), prompt.size(), &options, forward,
+                                        const_cast<void*>(static_cast<const void*>(&receive)), out,
+                                        &result.why);
+    return result;
+  }
+
   /// From any thread: stops the call that runs now before its next operator; the state is lost.
   void cancel() { linnet_session_cancel(get()); }
 
@@ -239,6 +256,21 @@ class Session {
   /// Told after every operator what it took; null: none.
   void on_operator(linnet_operator_callback callback, void* context) {
     linnet_session_on_operator(get(), callback, context);
+  }
+
+  /// Notes where the stream stands, for rewind.
+  Result checkpoint() {
+    Result result;
+    result.status = linnet_session_checkpoint(get(), &result.why);
+    return result;
+  }
+
+  /// Goes back to `position` or, if that cannot be restored, to *replay_from before it; the caller
+  /// runs the tokens between them again.
+  Result rewind(uint64_t position, uint64_t* replay_from) {
+    Result result;
+    result.status = linnet_session_rewind(get(), position, replay_from, &result.why);
+    return result;
   }
 
   uint64_t position() const { return linnet_session_position(get()); }
@@ -260,6 +292,18 @@ class Session {
     return result;
   }
 
+  Result save_file(const char* path) const {
+    Result result;
+    result.status = linnet_state_save_file(get(), path, &result.why);
+    return result;
+  }
+
+  Result load_file(const char* path) {
+    Result result;
+    result.status = linnet_state_load_file(get(), path, &result.why);
+    return result;
+  }
+
   linnet_session* get() const { return handle_.get(); }
 
  private:
@@ -269,6 +313,16 @@ class Session {
 
   std::unique_ptr<linnet_session, Close> handle_;
 };
+
+/// Runs a token of each session in one pass over the weights; `logits`, if not null, has room for
+/// as many rows. See linnet_run_batch.
+inline Result run_batch(std::span<linnet_session* const> sessions, std::span<const int32_t> tokens,
+                        float* logits = nullptr) {
+  Result result;
+  result.status =
+      linnet_run_batch(sessions.data(), tokens.data(), sessions.size(), logits, &result.why);
+  return result;
+}
 
 }  // namespace cpp
 }  // namespace linnet
