@@ -18,6 +18,12 @@ Status missing_tokenizer() {
   return Status::error(LINNET_UNSUPPORTED, "the model file has no tokenizer");
 }
 
+Status check_writes(const Model& model) {
+  if (model.tokenizer() == nullptr) return missing_tokenizer();
+  if (model.graph().decode.exists()) return Status::ok();
+  return Status::error(LINNET_UNSUPPORTED, "the model is an encoder, which writes no text");
+}
+
 /// Copies what fits and tells the caller how much there is.
 template <typename T>
 void hand_out(const List<T>& from, T* to, size_t capacity, size_t* count) {
@@ -143,18 +149,34 @@ linnet_status linnet_generate(linnet_session* session, const char* prompt, size_
     return linnet::report(linnet::missing_argument(), why);
   }
   const linnet_model* model = session->model;
-  if (model->model->tokenizer() == nullptr) return linnet::report(linnet::missing_tokenizer(), why);
-  if (!model->model->graph().decode.exists()) {
-    return linnet::report(
-        linnet::Status::error(LINNET_UNSUPPORTED, "the model is an encoder, which writes no text"),
-        why);
-  }
+  const linnet::Status unable = linnet::check_writes(*model->model);
+  if (unable.failed()) return linnet::report(unable, why);
   const linnet_generate_options chosen =
       options != nullptr ? *options : linnet_generate_options_defaults(model);
   linnet_generated generated = {};
   const linnet::Status status = linnet::generate(
       {session, session->session->gives_all_logits()}, *model->model, model->tokenizer,
       {prompt, size}, chosen, {.callback = callback, .context = context}, &generated);
+  if (out != nullptr) *out = generated;
+  return linnet::report(status, why);
+}
+
+linnet_status linnet_generate_ids(linnet_session* session, const int32_t* prompt, size_t count,
+                                  const linnet_generate_options* options,
+                                  linnet_token_callback callback, void* context,
+                                  linnet_generated* out, linnet_message* why) {
+  if (session == nullptr || (prompt == nullptr && count > 0)) {
+    return linnet::report(linnet::missing_argument(), why);
+  }
+  const linnet_model* model = session->model;
+  const linnet::Status unable = linnet::check_writes(*model->model);
+  if (unable.failed()) return linnet::report(unable, why);
+  const linnet_generate_options chosen =
+      options != nullptr ? *options : linnet_generate_options_defaults(model);
+  linnet_generated generated = {};
+  const linnet::Status status = linnet::generate_ids(
+      {session, session->session->gives_all_logits()}, *model->model, model->tokenizer,
+      {prompt, count}, chosen, {.callback = callback, .context = context}, &generated);
   if (out != nullptr) *out = generated;
   return linnet::report(status, why);
 }

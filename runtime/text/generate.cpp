@@ -10,13 +10,15 @@ namespace {
 
 // More than any token's text, so that streaming allocates nothing.
 constexpr size_t text_room = 4096;
+// What stands in place of a token where text is left over at the end.
+constexpr int32_t no_token = -1;
 
 Status out_of_memory() { return Status::error(LINNET_OUT_OF_MEMORY, "no memory to generate text"); }
 
 /// The model's own logits and text buffers, from prompt to stop.
 class Generator {
  public:
-  Generator(Writer writer, const Model& model, const Tokenizer& tokenizer, TextSink sink)
+  Generator(Writer writer, const Model& model, const Tokenizer& tokenizer, TokenSink sink)
       : session_(writer.session),
         gives_all_logits_(writer.gives_all_logits),
         model_(model),
@@ -25,19 +27,19 @@ class Generator {
 
   Status open(const linnet_generate_options& options);
   Status read_prompt(std::string_view prompt, size_t* tokens);
+  Status run(std::span<const int32_t> tokens);
   Status write(const linnet_generate_options& options, linnet_generated* out);
 
  private:
-  Status run(std::span<const int32_t> tokens);
   Status emit(int32_t token, bool* goes_on);
-  bool hand_over();
+  bool hand_over(int32_t token);
   bool is_end(int32_t token) const;
 
   linnet_session* session_;
   bool gives_all_logits_;
   const Model& model_;
   const Tokenizer& tokenizer_;
-  TextSink sink_;
+  TokenSink sink_;
   Sampler sampler_;
   Utf8Stream stream_;
   Array<float> logits_;
@@ -115,7 +117,7 @@ Status Generator::write(const linnet_generate_options& options, linnet_generated
   }
   text_.clear();
   const Status status = stream_.finish(text_);
-  if (goes_on && !hand_over()) out->stop = LINNET_STOP_CALLBACK;
+  if (goes_on && !text_.empty() && !hand_over(no_token)) out->stop = LINNET_STOP_CALLBACK;
   return status;
 }
 
@@ -124,13 +126,13 @@ Status Generator::emit(int32_t token, bool* goes_on) {
   text_.clear();
   Status status = tokenizer_.decode_next(token, decoding_, bytes_);
   if (!status.failed()) status = stream_.push({bytes_.data(), bytes_.size()}, text_);
-  if (!status.failed()) *goes_on = hand_over();
+  if (!status.failed()) *goes_on = hand_over(token);
   return status;
 }
 
-bool Generator::hand_over() {
-  if (text_.empty() || sink_.callback == nullptr) return true;
-  return sink_.callback(text_.data(), text_.size(), sink_.context);
+bool Generator::hand_over(int32_t token) {
+  if (sink_.callback == nullptr) return true;
+  return sink_.callback(token, text_.data(), text_.size(), sink_.context);
 }
 
 bool Generator::is_end(int32_t token) const {
@@ -144,10 +146,28 @@ Status generate(Writer writer, const Model& model, const Tokenizer& tokenizer,
                 std::string_view prompt, const linnet_generate_options& options, TextSink sink,
                 linnet_generated* out) {
   *out = {};
-  Generator generator(writer, model, tokenizer, sink);
+  const linnet_token_callback text_alone = [](int32_t, const char* text, size_t size,
+                                              void* context) {
+    const auto& to = *static_cast<const TextSink*>(context);
+    return size == 0 || to.callback == nullptr || to.callback(text, size, to.context);
+  };
+  Generator generator(writer, model, tokenizer, {.callback = text_alone, .context = &sink});
   Status status = generator.open(options);
   if (!status.failed()) status = generator.read_prompt(prompt, &out->prompt_tokens);
   return status.failed() ? status : generator.write(options, out);
+}
+
+Status generate_ids(Writer writer, const Model& model, const Tokenizer& tokenizer,
+                    std::span<const int32_t> prompt, const linnet_generate_options& options,
+                    TokenSink sink, linnet_generated* out) {
+  *out = {};
+  if (prompt.empty()) return Status::error(LINNET_INVALID_ARGUMENT, "the prompt is empty");
+  Generator generator(writer, model, tokenizer, sink);
+  Status status = generator.open(options);
+  if (!status.failed()) status = generator.run(prompt);
+  if (status.failed()) return status;
+  out->prompt_tokens = prompt.size();
+  return generator.write(options, out);
 }
 
 }  // namespace linnet

@@ -2,6 +2,7 @@
 
 #include <linnet/linnet.h>
 
+#include <span>
 #include <string_view>
 
 #include "runtime/base/status.h"
@@ -16,6 +17,12 @@ struct TextSink {
   void* context = nullptr;
 };
 
+/// Where generated tokens go, with the text that each makes certain.
+struct TokenSink {
+  linnet_token_callback callback = nullptr;  ///< null: they are dropped
+  void* context = nullptr;
+};
+
 /// The session that writes; `gives_all_logits` as its options say.
 struct Writer {
   linnet_session* session = nullptr;
@@ -27,5 +34,10 @@ struct Writer {
 Status generate(Writer writer, const Model& model, const Tokenizer& tokenizer,
                 std::string_view prompt, const linnet_generate_options& options, TextSink sink,
                 linnet_generated* out);
+
+/// The same from ids to ids. See linnet_generate_ids.
+Status generate_ids(Writer writer, const Model& model, const Tokenizer& tokenizer,
+                    std::span<const int32_t> prompt, const linnet_generate_options& options,
+                    TokenSink sink, linnet_generated* out);
 
 }  // namespace linnet

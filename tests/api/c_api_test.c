@@ -196,6 +196,96 @@ static void check_operators(const linnet_model* model) {
   linnet_session_close(session);
 }
 
+static void check_rewind(const linnet_model* model) {
+  const int32_t tokens[] = {5, 6, 7, 8, 9, 10};
+  const char* path = "c_api_test.state";
+  linnet_message why;
+  linnet_model_info info;
+  linnet_model_describe(model, &info);
+  linnet_session_options options = linnet_session_options_defaults();
+  options.threads = 1;
+  options.chunk = 1;
+  linnet_memory memory;
+  check(linnet_session_bytes(model, &options, &memory, &why) == LINNET_OK, "planned bytes");
+  options.checkpoint_bytes = 4 * memory.one_checkpoint_bytes;
+  float* logits = malloc(info.vocabulary * sizeof(float));
+  float* again = malloc(info.vocabulary * sizeof(float));
+  linnet_session* session = NULL;
+  check(linnet_session_open(model, &options, NULL, &session, &why) == LINNET_OK, "checkpoints");
+  check(linnet_run(session, tokens, 3, NULL, &why) == LINNET_OK, "three tokens");
+  check(linnet_session_checkpoint(session, &why) == LINNET_OK, "a checkpoint");
+  check(linnet_state_save_file(session, path, &why) == LINNET_OK, "a state in a file");
+  check(linnet_run(session, tokens + 3, 3, logits, &why) == LINNET_OK, "three more");
+  uint64_t from = 0;
+  check(linnet_session_rewind(session, 4, &from, &why) == LINNET_OK && from == 3,
+        "back to the checkpoint");
+  check(linnet_run(session, tokens + from, 3, again, &why) == LINNET_OK, "the same tokens");
+  check(memcmp(logits, again, info.vocabulary * sizeof(float)) == 0, "the same logits");
+  check(linnet_state_load_file(session, path, &why) == LINNET_OK &&
+            linnet_session_position(session) == 3,
+        "the state from its file");
+  check(linnet_state_load_file(session, "no-such.state", &why) == LINNET_IO_ERROR,
+        "a missing state");
+  linnet_session_close(session);
+  remove(path);
+  free(again);
+  free(logits);
+}
+
+static void check_batch(const linnet_model* model) {
+  const int32_t tokens[] = {5, 6};
+  linnet_message why;
+  linnet_model_info info;
+  linnet_model_describe(model, &info);
+  linnet_session_options options = linnet_session_options_defaults();
+  options.threads = 1;
+  options.batch = 2;
+  linnet_session* sessions[2] = {NULL, NULL};
+  check(linnet_session_open(model, &options, NULL, &sessions[0], &why) == LINNET_OK, "a host");
+  check(linnet_session_open(model, &options, NULL, &sessions[1], &why) == LINNET_OK, "a guest");
+  float* logits = malloc(2 * info.vocabulary * sizeof(float));
+  check(linnet_run_batch(sessions, tokens, 2, logits, &why) == LINNET_OK, "a batch");
+  check(linnet_session_position(sessions[1]) == 1, "each has run a token");
+  check(memcmp(logits, logits + info.vocabulary, info.vocabulary * sizeof(float)) != 0,
+        "each its own");
+  sessions[1] = sessions[0];
+  check(linnet_run_batch(sessions, tokens, 2, logits, &why) == LINNET_INVALID_ARGUMENT,
+        "the same session twice");
+  check(linnet_run_batch(NULL, tokens, 2, logits, &why) == LINNET_INVALID_ARGUMENT, "no sessions");
+  sessions[1] = NULL;
+  check(linnet_run_batch(sessions, tokens, 2, logits, &why) == LINNET_INVALID_ARGUMENT,
+        "a NULL session");
+  linnet_session_close(sessions[0]);
+  free(logits);
+}
+
+static bool count_token(int32_t id, const char* text, size_t size, void* context) {
+  (void)text;
+  (void)size;
+  if (id >= 0) ++*(size_t*)context;
+  return true;
+}
+
+static void check_ids(const linnet_model* model) {
+  const int32_t prompt[] = {5, 6, 7};
+  size_t count = 0;
+  linnet_message why;
+  linnet_generated generated;
+  linnet_session* session = NULL;
+  linnet_generate_options options = linnet_generate_options_defaults(model);
+  options.max_tokens = 4;
+  options.ignore_end = true;
+  check(linnet_session_open(model, NULL, NULL, &session, &why) == LINNET_OK, "a session");
+  check(linnet_generate_ids(session, prompt, 3, &options, count_token, &count, &generated, &why) ==
+            LINNET_OK,
+        "tokens from ids");
+  check(count == 4 && generated.tokens == 4 && generated.prompt_tokens == 3, "each is handed over");
+  check(linnet_generate_ids(session, prompt, 0, &options, count_token, &count, &generated, &why) ==
+            LINNET_INVALID_ARGUMENT,
+        "no prompt");
+  linnet_session_close(session);
+}
+
 int main(int argc, char** argv) {
   linnet_message why;
   linnet_model* model = NULL;
@@ -212,6 +302,9 @@ int main(int argc, char** argv) {
   check_generation(model);
   check_session(model);
   check_operators(model);
+  check_rewind(model);
+  check_batch(model);
+  check_ids(model);
   linnet_model_close(model);
   return failures == 0 ? 0 : 1;
 }
