@@ -23,5 +23,6 @@ Command add_pack(CLI::App& app);
 Command add_translate(CLI::App& app);
 Command add_classify(CLI::App& app);
 Command add_embed(CLI::App& app);
+Command add_chat(CLI::App& app);
 
 }  // namespace linnet::cli

@@ -49,10 +49,10 @@ int command_line(int argc, char** argv) {
                 : "'linnet " + failed->get_subcommands().front()->get_name() +
                       " --help' shows the options.\n");
   });
-  const std::array commands = {add_convert(app),    add_run(app),      add_bench(app),
-                               add_inspect(app),    add_diff(app),     add_tokenize(app),
-                               add_perplexity(app), add_pack(app),     add_classify(app),
-                               add_embed(app),      add_translate(app)};
+  const std::array commands = {add_convert(app),    add_run(app),       add_bench(app),
+                               add_inspect(app),    add_diff(app),      add_tokenize(app),
+                               add_perplexity(app), add_pack(app),      add_classify(app),
+                               add_embed(app),      add_translate(app), add_chat(app)};
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -1,50 +1,37 @@
 // linnet run: streams the text that a model puts after a prompt.
-#include <signal.h>
-
 #include <algorithm>
 #include <cinttypes>
 #include <cstdio>
 #include <memory>
 #include <optional>
-#include <random>
 #include <stdexcept>
 #include <string>
 
 #include "tools/linnet/command.h"
 #include "tools/linnet/generation_meter.h"
 #include "tools/linnet/input_text.h"
+#include "tools/linnet/interrupt.h"
 #include "tools/linnet/open_model.h"
 #include "tools/linnet/progress_line.h"
+#include "tools/linnet/prompt_cache.h"
+#include "tools/linnet/sampling_options.h"
 #include "tools/linnet/text_format.h"
 
 namespace linnet::cli {
 namespace {
 
-constexpr int interrupted_exit = 130;  // as shells have it: 128 + SIGINT
-
 struct Options {
   std::string model;
   std::optional<std::string> prompt;
   std::string prompt_file;
+  std::string prompt_cache;
   size_t max_tokens = 128;
-  std::optional<float> temperature, top_p, min_p, repetition_penalty;  // else the model's own
-  std::optional<uint32_t> top_k;
-  std::optional<uint64_t> seed;
+  SamplingChoice sampling;
   bool ignore_end = false;
   linnet_session_options session = linnet_session_options_defaults();
   bool quiet = false;
   bool stats = false;
 };
-
-volatile sig_atomic_t interrupted = 0;
-
-/// The first Ctrl-C ends the text; a second one ends the process.
-void stop_on_interrupt() {
-  struct sigaction action = {};
-  action.sa_handler = [](int) { interrupted = 1; };
-  action.sa_flags = static_cast<int>(SA_RESETHAND);
-  sigaction(SIGINT, &action, nullptr);
-}
 
 std::string read_prompt(const Options& options) {
   if (!options.prompt_file.empty()) return read_text_file(options.prompt_file);
@@ -52,19 +39,6 @@ std::string read_prompt(const Options& options) {
     throw std::runtime_error("no prompt: give --prompt TEXT, --prompt - or --prompt-file FILE");
   }
   return *options.prompt == "-" ? read_standard_input() : *options.prompt;
-}
-
-linnet_generate_options generation_options(const Model& model, const Options& options) {
-  linnet_generate_options result = model.generate_defaults();
-  result.max_tokens = options.max_tokens;
-  result.ignore_end = options.ignore_end;
-  result.temperature = options.temperature.value_or(result.temperature);
-  result.top_k = options.top_k.value_or(result.top_k);
-  result.top_p = options.top_p.value_or(result.top_p);
-  result.min_p = options.min_p.value_or(result.min_p);
-  result.repetition_penalty = options.repetition_penalty.value_or(result.repetition_penalty);
-  result.seed = options.seed ? *options.seed : std::random_device()();
-  return result;
 }
 
 /// What the callbacks of a generation share.
@@ -86,7 +60,7 @@ struct Stream {
     if (position < prompt_tokens) {
       progress->update(static_cast<double>(position) / static_cast<double>(prompt_tokens));
     }
-    return interrupted == 0;
+    return !InterruptWatch::interrupted();
   }
 
   bool print(std::string_view piece) {
@@ -98,7 +72,7 @@ struct Stream {
 };
 
 const char* stop_text(linnet_stop_reason stop) {
-  if (interrupted != 0) return "interrupted";
+  if (InterruptWatch::interrupted()) return "interrupted";
   if (stop == LINNET_STOP_END) return "ended by the model";
   return stop == LINNET_STOP_MAX_TOKENS ? "as many as asked for" : "stopped";
 }
@@ -156,6 +130,23 @@ void warn_of_context(const Model& model, const Options& options, size_t prompt_t
                context);
 }
 
+/// Reads the prompt from its ids, of which the cache may have run the first ones before; it then
+/// has all but the last, whose logits the text begins with.
+Result generate_cached(PromptCache& cache, Session& session, std::span<const int32_t> prompt,
+                       const linnet_generate_options& generation, Stream& stream,
+                       linnet_generated* generated) {
+  const auto beginning = prompt.first(prompt.size() - 1);
+  const size_t restored = cache.restore(session, beginning);
+  Result result = session.run(beginning.subspan(restored));
+  if (!result.ok()) return result;
+  if (!cache.served()) cache.keep(session, beginning);
+  result = session.generate_ids(
+      prompt.last(1), generation,
+      [&stream](int32_t, std::string_view piece) { return stream.print(piece); }, generated);
+  generated->prompt_tokens = prompt.size() - restored;
+  return result;
+}
+
 int run(const Options& options) {
   const std::string prompt = read_prompt(options);
   const Model model = open_model(options.model);
@@ -176,42 +167,34 @@ int run(const Options& options) {
   if (options.stats) counted.emplace(memory.total_bytes);
   const CountedPages* block = counted ? &*counted : nullptr;
   Session session = open_session(model, options.session, counted ? counted->data() : nullptr);
-  const auto generation = generation_options(model, options);
+  linnet_generate_options generation = generation_options(model, options.sampling);
+  generation.max_tokens = options.max_tokens;
+  generation.ignore_end = options.ignore_end;
   GenerationMeter meter(prompt_tokens, options.max_tokens, options.stats);
   ProgressLine progress("Reading the prompt");
   Stream stream{&session, &meter, &progress, block, prompt_tokens};
   session.on_progress(
       [](size_t, size_t, void* context) { return static_cast<Stream*>(context)->advance(); },
       &stream);
-  stop_on_interrupt();
+  const InterruptWatch watch;
   linnet_generated generated = {};
-  const Result result = session.generate(
-      prompt, generation, [&](std::string_view piece) { return stream.print(piece); }, &generated);
+  PromptCache cache(options.prompt_cache);
+  const Result result =
+      cache.is_on() && !prompt_ids.empty()
+          ? generate_cached(cache, session, prompt_ids, generation, stream, &generated)
+          : session.generate(
+                prompt, generation, [&](std::string_view piece) { return stream.print(piece); },
+                &generated);
   progress.clear();
   meter.finish();
   if (stream.broken) throw std::runtime_error("cannot write to standard output");
   std::printf("\n");
   std::fflush(stdout);
-  if (interrupted == 0) require(result);
+  const bool interrupted = InterruptWatch::interrupted();
+  if (!interrupted) require(result);
   if (!options.quiet) print_summary(generated, generation, meter);
   if (options.stats) print_stats(meter, memory, stream.in_use, block->bytes_in_use());
-  return interrupted != 0 ? interrupted_exit : 0;
-}
-
-void add_sampling_options(CLI::App* command, const std::shared_ptr<Options>& options) {
-  const CLI::Range share(0.0, 1.0);
-  command->add_option("--temperature", options->temperature, "0: the likeliest token always")
-      ->check(CLI::NonNegativeNumber);
-  command->add_option("--top-k", options->top_k, "Keep the k likeliest tokens; 0: all");
-  command->add_option("--top-p", options->top_p, "Keep the likeliest that sum to p; 1: all")
-      ->check(share);
-  command->add_option("--min-p", options->min_p, "Keep those p times as likely as the likeliest")
-      ->check(share);
-  command
-      ->add_option("--repetition-penalty", options->repetition_penalty,
-                   "Divides the logits of recent tokens; 1: none")
-      ->check(CLI::PositiveNumber);
-  command->add_option("--seed", options->seed, "Gives the same text again; else a random one");
+  return interrupted ? interrupted_exit : 0;
 }
 
 }  // namespace
@@ -226,7 +209,10 @@ Command add_run(CLI::App& app) {
       ->excludes(prompt);
   command->add_option("-n,--tokens", options->max_tokens, "Most tokens to generate")
       ->capture_default_str();
-  add_sampling_options(command, options);
+  add_sampling_options(command, &options->sampling);
+  command->add_option("--prompt-cache", options->prompt_cache,
+                      "A file that remembers the prompt, so that it need not run again; made where "
+                      "there is none");
   command->add_flag("--ignore-end", options->ignore_end, "Go on past the end of the text");
   command->add_option("--threads,-t", options->session.threads, "0: one per core, at most 8");
   command->add_option("--chunk", options->session.chunk, "Prompt tokens that run at once [256]");
@@ -238,7 +224,9 @@ Command add_run(CLI::App& app) {
                     "the last tenth");
   command->footer(
       "Sampling options not given are the model's own. Text goes to standard output, the summary\n"
-      "to standard error. Ctrl-C stops.\n\n"
+      "to standard error. Ctrl-C stops. A prompt cache serves prompts that begin with the whole "
+      "of\n"
+      "its own: for a beginning that many prompts share, make it from that alone, with -n 0.\n\n"
       "Example: linnet run model.linnet --prompt \"Call me\" -n 64 --temperature 0.8 --seed 1");
   return {command, [options] { return run(*options); }};
 }
