@@ -211,14 +211,16 @@ TEST_CASE("wrong model files are named") {
 }
 
 TEST_CASE("bench measures what it promises") {
-  const Finished finished =
-      run_linnet({"bench", small_model(), "-p", "3,8", "-n", "4", "-t", "1", "-r", "2", "--json"});
+  const Finished finished = run_linnet({"bench", small_model(), "-p", "3,8", "-n", "4", "-t", "1",
+                                        "-r", "2", "--batch", "3", "--json"});
   REQUIRE_SUCCESS(finished);
   const json report = json::parse(finished.output);
   REQUIRE(report.at("prefill").size() == 2);
   CHECK(report["prefill"][1].at("tokens") == 8);
   REQUIRE(report.at("decode").size() == 1);
   CHECK(report["decode"][0].at("tokens") == 4);
+  CHECK(report.at("batch").at("sessions") == 3);
+  CHECK(report["batch"].at("tokens") == 12);
   for (const json& speed : {report["prefill"][0], report["decode"][0]}) {
     const json& figures = speed.at("tokens_per_second");
     CHECK(figures.at("min").get<double>() > 0);

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "tools/linnet/batch_speed.h"
 #include "tools/linnet/bench_figures.h"
 #include "tools/linnet/command.h"
 #include "tools/linnet/open_model.h"
@@ -22,6 +23,7 @@ struct Options {
   std::vector<size_t> prompts = {128, 512};
   size_t decode_tokens = 64;
   size_t repeats = 3;
+  uint32_t batch = 0;
   linnet_session_options session = linnet_session_options_defaults();
   bool profile = false;
   bool skip_yardsticks = false;
@@ -81,6 +83,7 @@ class Bench {
       });
       figures_.decode_fork_joins = fork_joins_per_token(session_, logits_);
     }
+    if (options_.batch > 0 && !is_encoder_) measure_batch_decode();
     figures_.process = process_memory();
   }
 
@@ -96,6 +99,12 @@ class Bench {
   }
 
  private:
+  void measure_batch_decode() {
+    figures_.batch = options_.batch;
+    figures_.batch_decode = measure_batch(model_, figures_.session, options_.batch,
+                                          options_.decode_tokens, options_.repeats);
+  }
+
   /// An encoder reads a text as a whole.
   void make_chunk_hold(size_t tokens) {
     uint32_t& chunk = figures_.session.chunk;
@@ -181,6 +190,10 @@ Command add_bench(CLI::App& app) {
   command->add_option("-r,--repeats", options->repeats, "Measurements of each, after a warm-up")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
+  command
+      ->add_option("--batch", options->batch,
+                   "Also decode in so many sessions side by side, in one pass over the weights")
+      ->check(CLI::Range(1, 1024));
   command->add_option("--chunk", options->session.chunk, "Prompt tokens that run at once [256]");
   command->add_option("--context", options->session.context,
                       "Tokens that softmax layers remember [2048, or as many as needed]");

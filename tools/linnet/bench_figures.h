@@ -34,6 +34,8 @@ struct BenchFigures {
   std::vector<Speed> prefill;
   Speed decode;                    ///< of 0 tokens: the model is an encoder
   uint64_t decode_fork_joins = 0;  ///< of one token
+  uint32_t batch = 0;              ///< sessions that decode side by side; 0: that was not measured
+  Speed batch_decode;              ///< of all of them together
   double load_seconds = 0;
   double first_token_seconds = 0;
   WeightFigures weights;

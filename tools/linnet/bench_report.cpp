@@ -42,6 +42,10 @@ void print_decode(const BenchFigures& figures) {
   }
   std::printf("\n           wakes the other threads %" PRIu64 " times per token\n",
               figures.decode_fork_joins);
+  if (figures.batch == 0) return;
+  print_speed("batch", figures.batch_decode);
+  std::printf("\n           %u sessions in one pass over the weights: %.2f times one alone\n",
+              figures.batch, figures.batch_decode.median / figures.decode.median);
 }
 
 void print_memory(const BenchFigures& figures) {
@@ -176,6 +180,10 @@ void print_bench_json(const BenchFigures& figures) {
                  {"load_seconds", figures.load_seconds},
                  {"first_token_seconds", figures.first_token_seconds},
                  {"memory", memory_json(figures)}};
+  if (figures.batch != 0) {
+    report["batch"] = speed_json(figures.batch_decode);
+    report["batch"]["sessions"] = figures.batch;
+  }
   if (figures.yardsticks) {
     report["read_gigabytes_per_second"] = figures.yardsticks->read_bytes_per_second * 1e-9;
   }
