@@ -94,6 +94,7 @@ if [[ $arch != arm64 ]]; then
   check 'tests' build_and_test release
   if [[ $quick == false ]]; then
     check 'tests under sanitizers' build_and_test sanitize
+    check 'tests of threads under TSan' build_and_test tsan
     check 'format' check_format
     check 'scripts' check_scripts
     check 'clang-tidy' check_tidy
