@@ -45,13 +45,14 @@ Value BertEncoder::embeddings() {
 Value BertEncoder::layer(int32_t index, Value x) {
   const auto scope = g_.scope("layers." + std::to_string(index));
   const std::string at = prefix_ + "encoder.layer." + std::to_string(index) + ".";
+  const EncoderAttention attention = {.heads = options_.heads,
+                                      .query = square(at + "attention.self.query"),
+                                      .key = square(at + "attention.self.key"),
+                                      .value = square(at + "attention.self.value"),
+                                      .output = square(at + "attention.output.dense")};
   return post_norm_layer(
       g_,
-      {.attention = {.heads = options_.heads,
-                     .query = square(at + "attention.self.query"),
-                     .key = square(at + "attention.self.key"),
-                     .value = square(at + "attention.self.value"),
-                     .output = square(at + "attention.output.dense")},
+      {.attention = attention,
        .attention_norm = norm(at + "attention.output.LayerNorm"),
        .up = affine(at + "intermediate.dense", options_.feed_forward, options_.width),
        .down = affine(at + "output.dense", options_.width, options_.feed_forward),

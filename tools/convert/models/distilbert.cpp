@@ -101,12 +101,13 @@ class DistilBert {
   Value layer(int32_t index, Value x) {
     const auto scope = g_.scope("layers." + std::to_string(index));
     const std::string at = prefix_ + "transformer.layer." + std::to_string(index) + ".";
+    const EncoderAttention attention = {.heads = heads_,
+                                        .query = square(at + "attention.q_lin"),
+                                        .key = square(at + "attention.k_lin"),
+                                        .value = square(at + "attention.v_lin"),
+                                        .output = square(at + "attention.out_lin")};
     return post_norm_layer(g_,
-                           {.attention = {.heads = heads_,
-                                          .query = square(at + "attention.q_lin"),
-                                          .key = square(at + "attention.k_lin"),
-                                          .value = square(at + "attention.v_lin"),
-                                          .output = square(at + "attention.out_lin")},
+                           {.attention = attention,
                             .attention_norm = norm(at + "sa_layer_norm"),
                             .up = affine(at + "ffn.lin1", feed_forward_, width_),
                             .down = affine(at + "ffn.lin2", width_, feed_forward_),

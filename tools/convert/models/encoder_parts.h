@@ -42,7 +42,9 @@ struct EncoderAttention {
 };
 Value encoder_attention(GraphBuilder& g, const EncoderAttention& attention, Value x);
 
-/// A layer of BERT: h = norm(x + attention(x)), then norm(h + activation(h W_up) W_down).
+/// A layer of BERT: h = norm(x + attention(x)), then norm(h + activation(h W_up) W_down). Make
+/// `attention` first, by its name: GCC 12 destroys the members of a nested list twice where an
+/// initialiser behind it throws.
 struct PostNormLayer {
   EncoderAttention attention;
   LayerNorm attention_norm;

@@ -137,11 +137,12 @@ class GraniteMoeHybrid {
     const int32_t hidden = config_.size("intermediate_size", 11008);
     const Weight in = weights_(at + "input_linear.weight", {experts, 2 * hidden, width_});
     const Weight out = weights_(at + "output_linear.weight", {experts, width_, hidden});
+    const int32_t experts_per_token = read_experts_per_token(config_, experts, 2);
     // The softmax of the largest logits alone is that of all with its largest made to sum to one.
     return mixture_of_experts(g_,
                               {.router = weights_(at + "router.layer.weight", {experts, width_}),
                                .weights = {flattened(in), scaled(flattened(out), residual_factor_)},
-                               .experts_per_token = read_experts_per_token(config_, experts, 2),
+                               .experts_per_token = experts_per_token,
                                .normalize = true,
                                .activation = activation_},
                               x);
