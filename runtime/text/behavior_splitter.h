@@ -18,6 +18,9 @@ class BehaviorSplitter {
   /// The next piece, never an empty one; false at the end.
   bool next(Piece& out);
 
+  /// See PatternSplitter.
+  bool lacks_memory() const { return pieces_.lacks_memory(); }
+
  private:
   bool next_part(Piece& out);
   bool joins(const Piece& left, const Piece& right) const;

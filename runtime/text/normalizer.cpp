@@ -168,7 +168,7 @@ bool Normalizer::replace_matches(size_t index, std::string_view text, List<Patte
     const bool keeps_place = !piece.matched || (one_character && !content.empty());
     if (piece.begin == 0 && !keeps_place) at_start = false;
   }
-  return true;
+  return !splitter.lacks_memory();
 }
 
 }  // namespace linnet

@@ -215,7 +215,11 @@ bool PatternSplitter::resume_lazy(const PatternChoice& choice, uint32_t& instruc
 }
 
 bool PatternSplitter::save(PatternChoice choice) {
-  return choices_.size() < kMostChoices && choices_.push(choice);
+  if (choices_.size() == kMostChoices) return false;
+  if (choices_.push(choice)) return true;
+  lacks_memory_ = true;
+  exhausted_ = true;
+  return false;
 }
 
 bool PatternSplitter::matches(Atom atom, char32_t c) const {

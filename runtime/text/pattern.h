@@ -54,6 +54,9 @@ class PatternSplitter {
   /// The next piece, never an empty one; false at the end.
   bool next(Piece& out);
 
+  /// Whether memory was missing for a choice, so that the pieces are not those they should be.
+  bool lacks_memory() const { return lacks_memory_; }
+
  private:
   enum class Outcome : uint8_t { failed, matched, gave_up };
 
@@ -80,6 +83,7 @@ class PatternSplitter {
   List<PatternChoice>& choices_;
   uint64_t steps_left_;
   bool exhausted_ = false;
+  bool lacks_memory_ = false;
   size_t search_from_ = 0;
   size_t last_match_end_ = SIZE_MAX;
   size_t emitted_ = 0;  // text before this has been given out

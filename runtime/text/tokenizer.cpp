@@ -194,7 +194,7 @@ bool Tokenizer::encode_from(size_t step, std::string_view text, bool at_start,
     const std::string_view part = text.substr(piece.begin, piece.end - piece.begin);
     if (!encode_from(step + 1, part, at_start && piece.begin == 0, scratch, ids)) return false;
   }
-  return true;
+  return !splitter.lacks_memory();
 }
 
 bool Tokenizer::encode_piece(std::string_view piece, EncodeScratch& scratch,
