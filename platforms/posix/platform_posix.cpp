@@ -18,6 +18,13 @@
 #endif
 
 namespace linnet::platform {
+namespace {
+
+linnet_status status_of_failed_mapping(int error) {
+  return error == ENOMEM ? LINNET_OUT_OF_MEMORY : LINNET_IO_ERROR;
+}
+
+}  // namespace
 
 FileMapping::FileMapping(FileMapping&& other) noexcept { *this = std::move(other); }
 
@@ -68,13 +75,20 @@ Status FileMapping::open(int descriptor, uint64_t offset, uint64_t size, FileMap
   const auto mapped = static_cast<size_t>(size + lead);
   void* base =
       mmap(nullptr, mapped, PROT_READ, MAP_SHARED, descriptor, static_cast<off_t>(offset - lead));
-  if (base == MAP_FAILED)
-    return Status::error(LINNET_IO_ERROR, "cannot be mapped: %s", std::strerror(errno));
+  if (base == MAP_FAILED) {
+    return Status::error(status_of_failed_mapping(errno), "cannot be mapped: %s",
+                         std::strerror(errno));
+  }
   FileMapping mapping;
   mapping.base_ = base;
   mapping.mapped_ = mapped;
   mapping.data_ = static_cast<const std::byte*>(base) + lead;
   mapping.size_ = static_cast<size_t>(size);
+  // To touch a page behind a file's end is fatal: what can still be told politely is told here.
+  if (fstat(descriptor, &information) != 0 ||
+      static_cast<uint64_t>(information.st_size) < offset + size) {
+    return Status::error(LINNET_IO_ERROR, "became shorter while it was being opened");
+  }
   *out = std::move(mapping);
   return Status::ok();
 }

@@ -204,6 +204,18 @@ bool read_attributes(const schema::Operator& from, OperatorAttributes* to) {
   return false;
 }
 
+/// Why read_attributes failed.
+Status unreadable(const schema::Operator& from, const Operator& op) {
+  const auto* elementwise = std::get_if<ElementwiseAttributes>(&op.attributes);
+  if (elementwise != nullptr &&
+      elementwise->steps.size() < from.attributes_as_Elementwise()->steps()->size()) {
+    return Status::error(LINNET_OUT_OF_MEMORY, "no memory for the operator list");
+  }
+  return Status::error(LINNET_UNSUPPORTED,
+                       "%.*s: is an operator or option that this runtime does not know",
+                       static_cast<int>(op.name.size()), op.name.data());
+}
+
 Status broken(const Operator& op, const char* why) {
   return Status::error(LINNET_INVALID_MODEL, "%.*s: %s", static_cast<int>(op.name.size()),
                        op.name.data(), why);
@@ -232,11 +244,7 @@ Status read_operators(const flatbuffers::Vector<flatbuffers::Offset<schema::Oper
     const schema::Operator& source = *from.Get(i);
     Operator& to = out[i];
     to.name = view_of(source.name());
-    if (!read_attributes(source, &to.attributes)) {
-      return Status::error(LINNET_UNSUPPORTED,
-                           "%.*s: is an operator or option that this runtime does not know",
-                           static_cast<int>(to.name.size()), to.name.data());
-    }
+    if (!read_attributes(source, &to.attributes)) return unreadable(source, to);
     Status status = read_indices(*source.inputs(), tensors, /*optional=*/true, to, &to.inputs);
     if (status.failed()) return status;
     status = read_indices(*source.outputs(), tensors, /*optional=*/false, to, &to.outputs);

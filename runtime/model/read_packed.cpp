@@ -47,9 +47,12 @@ Status read_packed(FileBytes file, const schema::Model& header, const Graph& gra
   if (header.packed() == nullptr) return Status::ok();
   const auto& sections = *header.packed();
   constexpr uint32_t most_sections = 64;
-  if (sections.size() > most_sections || !out->allocate(sections.size())) {
+  if (sections.size() > most_sections) {
     return Status::error(LINNET_UNSUPPORTED, "has %u packed sections; this runtime takes %u",
                          sections.size(), most_sections);
+  }
+  if (!out->allocate(sections.size())) {
+    return Status::error(LINNET_OUT_OF_MEMORY, "no memory for %u packed sections", sections.size());
   }
   for (unsigned i = 0; i < sections.size(); ++i) {
     const Status status = read_section(file, *sections.Get(i), graph, &(*out)[i]);
