@@ -7,6 +7,7 @@
 #include <mutex>
 #include <new>
 
+#include "platforms/threads.h"
 #include "runtime/exec/operator_table.h"
 #include "runtime/ops/parallel.h"
 #include "runtime/plan/arena.h"
@@ -93,7 +94,8 @@ void Session::write_states() { std::memset(memory_, 0, plan_.recurrent_bytes); }
 
 Status Session::start_threads(uint32_t threads) {
   if (threads <= 1) return Status::ok();
-  threads_ = pthreadpool_create(threads);
+  // Of its threads pthreadpool takes for granted that they start, and waits for them.
+  if (platform::can_start_threads(threads - 1)) threads_ = pthreadpool_create(threads);
   return threads_ != nullptr
              ? Status::ok()
              : Status::error(LINNET_OUT_OF_MEMORY, "%u threads could not be started", threads);
