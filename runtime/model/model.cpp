@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "runtime/model/header.h"
+#include "runtime/model/packing_limit.h"
 
 namespace linnet {
 namespace {
@@ -116,6 +117,8 @@ Status Model::load() {
 }
 
 Status Model::pack(const linnet_model_options& options) {
+  const Status status = check_packing(graph_, stored_sections_.span(), size_);
+  if (status.failed()) return status;
   const bool is_mapped = mapping_.data() != nullptr;
   return packed_weights_.pack(graph_, stored_sections_.span(), is_mapped ? &mapping_ : nullptr,
                               options);

@@ -72,6 +72,18 @@ size_t element_bits(DataType type) {
   return 0;
 }
 
+// To learn how a matrix of some block is laid out takes memory for matrices of two blocks' width,
+// however few values the file has.
+constexpr size_t most_block = 1 << 16;
+
+Status check_block(const Tensor& tensor) {
+  if (tensor.block <= most_block) return Status::ok();
+  return Status::error(LINNET_UNSUPPORTED,
+                       "tensor %.*s: has a scale for every %zu values; this runtime takes %zu",
+                       static_cast<int>(tensor.name.size()), tensor.name.data(), tensor.block,
+                       most_block);
+}
+
 Status check_int4(const Tensor& tensor) {
   constexpr size_t block_multiple = 32;  // what XNNPACK takes
   if (tensor.rank != 2 || tensor.shape[1].number() % 2 != 0 || tensor.block % block_multiple != 0 ||
@@ -101,16 +113,16 @@ Status read_weight(FileBytes file, const schema::Tensor& from, Tensor* to) {
   }
   if (to->type == DataType::int4 || to->type == DataType::int8) {
     to->block = from.block();
-    const Status fits = to->type == DataType::int4 ? check_int4(*to) : check_int8(*to);
+    Status fits = to->type == DataType::int4 ? check_int4(*to) : check_int8(*to);
+    if (!fits.failed()) fits = check_block(*to);
     if (fits.failed()) return fits;
   }
   const uint64_t bytes = bits / 8;
+  to->data_bytes = static_cast<size_t>(bytes);
   const bool is_packed_only = bytes != 0 && from.data() != nullptr && from.data()->size() == 0;
   if (is_packed_only) return Status::ok();
   const Status status = find_segment(file, from.data(), bytes, to->name, &to->data);
-  if (status.failed()) return status.within("tensor ");
-  to->data_bytes = static_cast<size_t>(bytes);
-  return Status::ok();
+  return status.failed() ? status.within("tensor ") : status;
 }
 
 // A state's size times the largest context must not overflow, so that sizes can be summed later.
