@@ -24,6 +24,15 @@ Status check_writes(const Model& model) {
   return Status::error(LINNET_UNSUPPORTED, "the model is an encoder, which writes no text");
 }
 
+/// What the file says, within what its decoder can do: callers make room for so many.
+size_t translated_tokens(const Model& model) {
+  constexpr size_t most_without_positions = size_t{1} << 16;
+  const size_t wanted = model.generation().search.max_tokens;
+  const size_t positions = position_limit(model.graph(), model.graph().decode);
+  return std::min(wanted != 0 ? wanted : default_translated_tokens,
+                  positions != 0 ? positions : most_without_positions);
+}
+
 /// Copies what fits and tells the caller how much there is.
 template <typename T>
 void hand_out(const List<T>& from, T* to, size_t capacity, size_t* count) {
@@ -184,7 +193,7 @@ linnet_status linnet_generate_ids(linnet_session* session, const int32_t* prompt
 linnet_translate_options linnet_translate_options_defaults(const linnet_model* model) {
   const linnet::SearchDefaults& from = model->model->generation().search;
   return {.beams = from.beams,
-          .max_tokens = from.max_tokens != 0 ? from.max_tokens : linnet::default_translated_tokens,
+          .max_tokens = linnet::translated_tokens(*model->model),
           .min_tokens = from.min_tokens,
           .length_penalty = from.length_penalty,
           .stopping = from.stopping,
