@@ -5,6 +5,7 @@
 #
 #   platforms/linux/install.sh             what a build of the runtime and the tools needs
 #   platforms/linux/install.sh --checks    and clang-format and clang-tidy
+#   platforms/linux/install.sh --fuzz      and Clang with its libFuzzer
 #   platforms/linux/install.sh --arm64     and the cross compiler and emulator for 64-bit Arm
 #   platforms/linux/install.sh --java      and a JDK, and JUnit for the tests of the Java interface
 set -euo pipefail
@@ -15,10 +16,11 @@ packages=(g++ cmake ninja-build ccache git pkgconf python3 xz-utils ca-certifica
 for option in "$@"; do
   case $option in
     --checks) packages+=(clang-format clang-tidy shellcheck) ;;
+    --fuzz) packages+=(clang libclang-rt-dev) ;;
     --arm64) packages+=(g++-aarch64-linux-gnu qemu-user-static) ;;
     --java) packages+=(default-jdk-headless junit4) ;;
     *)
-      echo "install.sh: unknown option '$option'; it takes --checks, --arm64 and --java" >&2
+      echo "install.sh: unknown option '$option'; it takes --checks, --fuzz, --arm64 and --java" >&2
       exit 2
       ;;
   esac

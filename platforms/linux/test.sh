@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds Linnet and runs every check.
 #
-#   platforms/linux/test.sh                 tests, tests under sanitizers, format, clang-tidy
+#   platforms/linux/test.sh                 tests, tests under sanitizers, fuzzing, format, clang-tidy
 #   platforms/linux/test.sh --quick         only the tests
 #   platforms/linux/test.sh --arch arm64    the tests, built for 64-bit Arm and run in an emulator
 #   platforms/linux/test.sh --arch all      everything above
@@ -64,13 +64,19 @@ has_clang_tool() {
   return 1
 }
 
+# Seconds of each target; see tests/fuzz/README.md for more.
+fuzz() {
+  has_clang_tool clang++ || return 0
+  build_and_test fuzz
+}
+
 check_format() {
   has_clang_tool clang-format || return 0
   sources | xargs clang-format --dry-run -Werror
 }
 
 check_scripts() {
-  shellcheck platforms/linux/*.sh .ci/run
+  shellcheck platforms/linux/*.sh tests/fuzz/*.sh .ci/run
 }
 
 check_tidy() {
@@ -86,7 +92,7 @@ check_tidy() {
 }
 
 options=(--java)
-[[ $quick == false && $arch != arm64 ]] && options+=(--checks)
+[[ $quick == false && $arch != arm64 ]] && options+=(--checks --fuzz)
 [[ $arch == x86 ]] || options+=(--arm64)
 platforms/linux/install.sh "${options[@]}"
 
@@ -95,6 +101,7 @@ if [[ $arch != arm64 ]]; then
   if [[ $quick == false ]]; then
     check 'tests under sanitizers' build_and_test sanitize
     check 'tests of threads under TSan' build_and_test tsan
+    check 'fuzzing' fuzz
     check 'format' check_format
     check 'scripts' check_scripts
     check 'clang-tidy' check_tidy
