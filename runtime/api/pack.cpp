@@ -4,6 +4,8 @@
 #include "runtime/api/handles.h"
 #include "runtime/kernels/int8_matrix.h"
 #include "runtime/kernels/processor.h"
+#include "runtime/model/matrix_packer.h"
+#include "runtime/model/packed_layout.h"
 #include "runtime/model/packed_matrix.h"
 
 namespace linnet {
@@ -53,15 +55,29 @@ LinearWeights weights_of(const linnet_matrix& matrix) {
   return weights;
 }
 
-Status packed_bytes(const linnet_matrix& matrix, size_t* bytes) {
-  Status status = check_sizes(matrix);
-  if (!status.failed()) status = initialize_xnnpack();
-  return status.failed() ? status : packed_matrix_bytes(weights_of(matrix), bytes);
+/// Calls `use` with what packs for a target.
+template <typename Use>
+Status with_packer(const char* target, const Use& use) {
+  if (target == nullptr) {
+    const Status status = initialize_xnnpack();
+    return status.failed() ? status : use(NativePacker());
+  }
+  const PackTarget* found = find_pack_target(target);
+  if (found == nullptr)
+    return Status::error(LINNET_INVALID_ARGUMENT, "'%s' is no target to pack for", target);
+  return use(TargetPacker(*found));
 }
 
-Status pack(const linnet_matrix& matrix, void* packed, size_t bytes) {
+Status packed_bytes(const linnet_matrix& matrix, const char* target, size_t* bytes) {
+  const Status status = check_sizes(matrix);
+  if (status.failed()) return status;
+  return with_packer(
+      target, [&](const MatrixPacker& packer) { return packer.bytes(weights_of(matrix), bytes); });
+}
+
+Status pack(const linnet_matrix& matrix, const char* target, void* packed, size_t bytes) {
   size_t wanted = 0;
-  const Status status = packed_bytes(matrix, &wanted);
+  const Status status = packed_bytes(matrix, target, &wanted);
   if (status.failed()) return status;
   if (bytes != wanted || reinterpret_cast<uintptr_t>(packed) % packed_alignment != 0) {
     return Status::error(LINNET_INVALID_ARGUMENT,
@@ -71,10 +87,12 @@ Status pack(const linnet_matrix& matrix, void* packed, size_t bytes) {
   const bool has_scales = matrix.type == LINNET_MATRIX_INT8 || matrix.type == LINNET_MATRIX_INT4;
   if (matrix.values == nullptr || (has_scales && matrix.scales == nullptr))
     return missing_argument();
-  return pack_matrix(weights_of(matrix), packed, bytes);
+  return with_packer(target, [&](const MatrixPacker& packer) {
+    return packer.pack(weights_of(matrix), packed, bytes);
+  });
 }
 
-Status layout(linnet_matrix_type type, size_t block, uint64_t* out) {
+Status layout(linnet_matrix_type type, size_t block, const char* target, uint64_t* out) {
   const linnet_matrix sizes = {.type = type,
                                .outputs = 1,
                                .inputs = block == 0 ? 2 : block,
@@ -82,9 +100,11 @@ Status layout(linnet_matrix_type type, size_t block, uint64_t* out) {
                                .values = nullptr,
                                .scales = nullptr,
                                .bias = nullptr};
-  Status status = check_sizes(sizes);
-  if (!status.failed()) status = initialize_xnnpack();
-  return status.failed() ? status : packed_layout(static_cast<DataType>(type), block, out);
+  const Status status = check_sizes(sizes);
+  if (status.failed()) return status;
+  return with_packer(target, [&](const MatrixPacker& packer) {
+    return packed_layout(packer, static_cast<DataType>(type), block, out);
+  });
 }
 
 }  // namespace
@@ -92,22 +112,28 @@ Status layout(linnet_matrix_type type, size_t block, uint64_t* out) {
 
 extern "C" {
 
-linnet_status linnet_packed_bytes(const linnet_matrix* matrix, size_t* bytes, linnet_message* why) {
-  if (matrix == nullptr || bytes == nullptr) return linnet::report(linnet::missing_argument(), why);
-  return linnet::report(linnet::packed_bytes(*matrix, bytes), why);
+const char* linnet_pack_target(size_t index) {
+  const std::span<const linnet::PackTarget> targets = linnet::pack_targets();
+  return index < targets.size() ? targets[index].name.data() : nullptr;
 }
 
-linnet_status linnet_pack(const linnet_matrix* matrix, void* packed, size_t bytes,
-                          linnet_message* why) {
+linnet_status linnet_packed_bytes(const linnet_matrix* matrix, const char* target, size_t* bytes,
+                                  linnet_message* why) {
+  if (matrix == nullptr || bytes == nullptr) return linnet::report(linnet::missing_argument(), why);
+  return linnet::report(linnet::packed_bytes(*matrix, target, bytes), why);
+}
+
+linnet_status linnet_pack(const linnet_matrix* matrix, const char* target, void* packed,
+                          size_t bytes, linnet_message* why) {
   if (matrix == nullptr || packed == nullptr)
     return linnet::report(linnet::missing_argument(), why);
-  return linnet::report(linnet::pack(*matrix, packed, bytes), why);
+  return linnet::report(linnet::pack(*matrix, target, packed, bytes), why);
 }
 
-linnet_status linnet_packed_layout(linnet_matrix_type type, size_t block, uint64_t* layout,
-                                   linnet_message* why) {
+linnet_status linnet_packed_layout(linnet_matrix_type type, size_t block, const char* target,
+                                   uint64_t* layout, linnet_message* why) {
   if (layout == nullptr) return linnet::report(linnet::missing_argument(), why);
-  return linnet::report(linnet::layout(type, block, layout), why);
+  return linnet::report(linnet::layout(type, block, target, layout), why);
 }
 
 const char* linnet_processor(void) { return linnet::kernels::processor(); }

@@ -1,12 +1,10 @@
 #include "runtime/model/packed_matrix.h"
 
-#include <algorithm>
 #include <cmath>
-#include <cstring>
 
-#include "runtime/base/array.h"
 #include "runtime/kernels/half_panels.h"
 #include "runtime/kernels/int8_matrix.h"
+#include "runtime/model/unit_scales.h"
 
 namespace linnet {
 namespace {
@@ -55,28 +53,6 @@ Status explain(xnn_status status, const LinearWeights& weights) {
   }
 }
 
-/// Scales of one: XNNPACK checks those it is given, even where the packed matrix has its own.
-class UnitScales {
- public:
-  bool make(const LinearWeights& weights) {
-    if (weights.type != DataType::int8 && weights.type != DataType::int4) return true;
-    constexpr float one = 1.0f;
-    constexpr uint16_t one_bf16 = 0x3f80;
-    const size_t count = weights.scale_count();
-    if (!bytes_.allocate(count * weights.scale_bytes())) return false;
-    for (size_t i = 0; i < count; ++i) {
-      const bool is_f32 = weights.scale_bytes() == sizeof one;
-      std::memcpy(bytes_.data() + i * weights.scale_bytes(),
-                  is_f32 ? static_cast<const void*>(&one) : &one_bf16, weights.scale_bytes());
-    }
-    return true;
-  }
-  const void* data() const { return bytes_.data(); }
-
- private:
-  Array<std::byte> bytes_;
-};
-
 /// A weights cache that holds nothing and hands one block of memory to whoever wants to pack.
 class PackingTarget {
  public:
@@ -111,46 +87,6 @@ class PackingTarget {
                                           .offset_to_addr = offset_to_address,
                                           .delete_cache = forget};
 };
-
-// FNV-1a, http://www.isthe.com/chongo/tech/comp/fnv.
-uint64_t hash_of(std::span<const std::byte> bytes, uint64_t hash) {
-  for (const std::byte byte : bytes) {
-    hash ^= static_cast<uint64_t>(byte);
-    hash *= 0x100000001b3U;
-  }
-  return hash;
-}
-
-/// A small matrix whose values differ, packed; `hash` goes on with what it became.
-Status hash_probe(DataType type, size_t block, size_t outputs, uint64_t* hash) {
-  LinearWeights probe;
-  probe.type = type;
-  probe.block = block;
-  probe.outputs = outputs;
-  probe.inputs = block == 0 ? 72 : 2 * block;
-  Array<std::byte> values;
-  UnitScales scales;
-  if (!values.allocate(probe.matrix_bytes()) || !scales.make(probe)) {
-    return Status::error(LINNET_OUT_OF_MEMORY, "no memory to learn the layout of matrices");
-  }
-  for (size_t i = 0; i < values.size(); ++i) values[i] = static_cast<std::byte>(i * 37 % 127);
-  probe.matrix = values.data();
-  probe.scales = scales.data();
-  size_t bytes = 0;
-  Status status = packed_matrix_bytes(probe, &bytes);
-  if (status.failed()) return status;
-  constexpr size_t alignment = 64;
-  Array<std::byte> memory;
-  if (!memory.allocate(bytes + alignment)) {
-    return Status::error(LINNET_OUT_OF_MEMORY, "no memory to learn the layout of matrices");
-  }
-  const size_t skew = reinterpret_cast<uintptr_t>(memory.data()) % alignment;
-  std::byte* packed = memory.data() + (alignment - skew);
-  status = pack_matrix(probe, packed, bytes);
-  if (status.failed()) return status;
-  *hash = hash_of({packed, bytes}, *hash);
-  return Status::ok();
-}
 
 }  // namespace
 
@@ -211,17 +147,6 @@ Status pack_matrix(const LinearWeights& weights, void* packed, size_t bytes) {
       create_linear(weights, weights.inputs, weights.outputs, target.provider(), &made);
   if (status != xnn_status_success) return explain(status, weights);
   xnn_delete_operator(made);
-  return Status::ok();
-}
-
-Status packed_layout(DataType type, size_t block, uint64_t* out) {
-  uint64_t hash = 0xcbf29ce484222325U;
-  // XNNPACK may lay matrices of few rows out in another way than larger ones.
-  for (const size_t outputs : {size_t{1}, size_t{3}, size_t{67}}) {
-    const Status status = hash_probe(type, block, outputs, &hash);
-    if (status.failed()) return status;
-  }
-  *out = hash;
   return Status::ok();
 }
 

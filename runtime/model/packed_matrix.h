@@ -10,7 +10,7 @@
 
 // A matrix in the layout that this machine's kernels read: f16 and int8 ones ours
 // (runtime/kernels/half_panels.h and int8_matrix.h), which is the same everywhere, f32 and int4
-// ones XNNPACK's, which depends on the processor and on XNNPACK's version. packed_layout tells
+// ones XNNPACK's, which depends on the processor and on XNNPACK's version. packed_layout.h tells
 // layouts apart.
 
 namespace linnet {
@@ -26,10 +26,6 @@ Status packed_matrix_bytes(const LinearWeights& weights, size_t* out);
 
 /// Packs the matrix, with its scales and bias, into `packed`: packed_matrix_bytes, 64-byte aligned.
 Status pack_matrix(const LinearWeights& weights, void* packed, size_t bytes);
-
-/// A hash of what small known matrices of this type and block become when they are packed: two
-/// machines that agree in it read each other's packed matrices.
-Status packed_layout(DataType type, size_t block, uint64_t* out);
 
 /// An XNNPACK operator over a packed f32 or int4 matrix, which `cache` finds: look_up answers with
 /// an offset whatever the key says but for its `kernel`, which is the pointer `key`. The scales of

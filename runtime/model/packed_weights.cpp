@@ -1,7 +1,11 @@
 #include "runtime/model/packed_weights.h"
 
 #include <algorithm>
+#include <cstdio>
+#include <cstring>
 
+#include "runtime/kernels/processor.h"
+#include "runtime/model/packed_layout.h"
 #include "runtime/model/packed_matrix.h"
 
 namespace linnet {
@@ -17,13 +21,27 @@ size_t on_boundary(size_t bytes) {
   return (bytes + alignment - 1) / alignment * alignment;
 }
 
-/// Whom the file has this matrix packed for, where it's not for this machine.
-std::string_view processor_of(std::span<const StoredSection> sections, DataType type) {
-  for (const StoredSection& section : sections) {
-    if (section.type == type) return section.processor;
+/// Whom the file has matrices of a type packed for, for a message.
+class ProcessorNames {
+ public:
+  ProcessorNames(std::span<const StoredSection> sections, DataType type) {
+    for (const StoredSection& section : sections) {
+      if (section.type == type) add(section.processor);
+    }
+    if (text_[0] == 0) add("no processor");
   }
-  return "no processor";
-}
+
+  const char* text() const { return text_; }
+
+ private:
+  void add(std::string_view name) {
+    const size_t length = std::strlen(text_);
+    std::snprintf(text_ + length, sizeof text_ - length, "%s%.*s", length == 0 ? "" : ", ",
+                  static_cast<int>(name.size()), name.data());
+  }
+
+  char text_[160] = {};
+};
 
 Status named(const Status& status, const Operator& op) {
   return status.within("%.*s: ", static_cast<int>(op.name.size()), op.name.data());
@@ -128,7 +146,7 @@ Status PackedWeights::layout_of(const LinearWeights& weights, uint64_t* out) {
     *out = layouts_[i].hash;
     return Status::ok();
   }
-  const Status status = packed_layout(weights.type, weights.block, out);
+  const Status status = packed_layout(NativePacker(), weights.type, weights.block, out);
   if (!status.failed() && layout_count_ < most_layouts) {
     layouts_[layout_count_++] = {weights.type, weights.block, *out};
   }
@@ -152,7 +170,8 @@ Status PackedWeights::find_stored(const LinearWeights& weights,
       if (status.failed()) return status;
       const size_t step = on_boundary(bytes);
       const size_t whole = step * (entry->place.parts - 1) + bytes;
-      if (stored.bytes != whole) {
+      // How much of the last segment counts as packed differs between processors.
+      if (on_boundary(stored.bytes) != on_boundary(whole)) {
         return Status::error(LINNET_INVALID_MODEL,
                              "its packed matrix has %zu bytes where %zu belong", stored.bytes,
                              whole);
@@ -169,11 +188,11 @@ Status PackedWeights::pack_one(const LinearWeights& weights,
                                std::span<const StoredSection> sections,
                                const platform::FileMapping* mapping, Entry* entry) {
   if (weights.matrix == nullptr) {
-    const std::string_view processor = processor_of(sections, weights.type);
-    return Status::error(LINNET_UNSUPPORTED,
-                         "its matrix is packed for %.*s only, whose layout this machine does not "
-                         "read: convert the checkpoint here, or with --keep-plain",
-                         static_cast<int>(processor.size()), processor.data());
+    return Status::error(
+        LINNET_UNSUPPORTED,
+        "its matrix is packed for %s only, whose layout this machine (%s) does not "
+        "read: pack the model for it, too, or with --keep-plain",
+        ProcessorNames(sections, weights.type).text(), kernels::processor());
   }
   size_t bytes = 0;
   Status status = bytes_of(weights, &bytes);

@@ -6,7 +6,9 @@
 #include <cstring>
 #include <filesystem>
 #include <linnet/linnet.hpp>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "tests/golden/golden_model.h"
@@ -158,6 +160,57 @@ TEST_CASE(
         last_logits(golden("int8").model(), golden("int8").tokens()));
 }
 
+TEST_CASE(
+    "packed for several kinds of processors: each finds its own, and layouts are there once") {
+  // On a processor that is none of them, only what all share.
+  const TempFolder folder;
+  const std::string path = folder.file("packed.linnet");
+  std::vector<std::string> targets = pack_targets();
+  targets.emplace_back("native");
+  for (const std::string weights : {"f32", "f16", "int8", "int4"}) {
+    CAPTURE(weights);
+    pack_model({.input = golden(weights).path(), .output = path, .targets = targets});
+    std::set<std::pair<schema::DataType, uint64_t>> layouts;
+    const ModelFile file(path);
+    for (const auto* section : *file.header().packed())
+      CHECK(layouts.emplace(section->type(), section->layout()).second);
+    Model model;
+    REQUIRE(model.open(path.c_str()).ok());
+    CHECK(model.describe().packed_bytes == 0);
+    CHECK(last_logits(model, golden(weights).tokens()) ==
+          last_logits(golden(weights).model(), golden(weights).tokens()));
+  }
+}
+
+TEST_CASE("a file that is packed only can't be packed for another layout") {
+  const TempFolder folder;
+  const std::string path = folder.file("packed.linnet");
+  pack_model({.input = golden("int4").path(), .output = path, .targets = {"arm64-dotprod"}});
+  const std::string before = test::read_file(path);
+  CHECK_FAILS_WITH(pack_model({.input = path, .output = path, .targets = {"x86-64-avx512vnni"}}),
+                   "than that of x86-64-avx512vnni only");
+  CHECK(test::read_file(path) == before);
+}
+
+TEST_CASE("what another machine's file is packed for is said when it's refused") {
+  const TempFolder folder;
+  const std::string path = folder.file("packed.linnet");
+  uint64_t here = 0, there = 0;
+  linnet_message message;
+  REQUIRE(linnet_packed_layout(LINNET_MATRIX_INT4, 32, nullptr, &here, &message) == LINNET_OK);
+  std::vector<std::string> foreign;
+  for (const std::string& target : pack_targets()) {
+    REQUIRE(linnet_packed_layout(LINNET_MATRIX_INT4, 32, target.c_str(), &there, &message) ==
+            LINNET_OK);
+    if (there != here) foreign.push_back(target);
+  }
+  CHECK(foreign.size() >= 3);
+  pack_model({.input = golden("int4").path(), .output = path, .targets = foreign});
+  const std::string why = why_not(path);
+  for (const std::string& target : foreign) CHECK(why.find(target) != std::string::npos);
+  CHECK(why.find(linnet_processor()) != std::string::npos);
+}
+
 TEST_CASE("packed matrices that lie are refused") {
   const TempFolder folder;
   const std::string packed = folder.file("packed.linnet");
@@ -206,22 +259,23 @@ TEST_CASE("linnet_pack refuses sizes and memory that make no sense") {
   matrix.outputs = 3;
   matrix.inputs = 64;
   matrix.block = 48;
-  CHECK(linnet_packed_bytes(&matrix, &bytes, &why) == LINNET_INVALID_ARGUMENT);
+  CHECK(linnet_packed_bytes(&matrix, nullptr, &bytes, &why) == LINNET_INVALID_ARGUMENT);
   matrix.block = 32;
-  CHECK(linnet_packed_bytes(&matrix, &bytes, &why) == LINNET_OK);
+  CHECK(linnet_packed_bytes(&matrix, nullptr, &bytes, &why) == LINNET_OK);
   CHECK(bytes >= 3 * 32);
   alignas(64) std::byte memory[64];
-  CHECK(linnet_pack(&matrix, memory, 64, &why) == LINNET_INVALID_ARGUMENT);
+  CHECK(linnet_pack(&matrix, nullptr, memory, 64, &why) == LINNET_INVALID_ARGUMENT);
   matrix.inputs = 63;
   matrix.block = 0;
-  CHECK(linnet_packed_bytes(&matrix, &bytes, &why) == LINNET_INVALID_ARGUMENT);
+  CHECK(linnet_packed_bytes(&matrix, nullptr, &bytes, &why) == LINNET_INVALID_ARGUMENT);
   matrix.outputs = SIZE_MAX / 2;
   matrix.inputs = 64;
-  CHECK(linnet_packed_bytes(&matrix, &bytes, &why) == LINNET_INVALID_ARGUMENT);
-  CHECK(linnet_packed_layout(LINNET_MATRIX_INT8, 32, &layout, &why) == LINNET_INVALID_ARGUMENT);
-  CHECK(linnet_packed_layout(LINNET_MATRIX_INT8, 0, &layout, &why) == LINNET_OK);
+  CHECK(linnet_packed_bytes(&matrix, nullptr, &bytes, &why) == LINNET_INVALID_ARGUMENT);
+  CHECK(linnet_packed_layout(LINNET_MATRIX_INT8, 32, nullptr, &layout, &why) ==
+        LINNET_INVALID_ARGUMENT);
+  CHECK(linnet_packed_layout(LINNET_MATRIX_INT8, 0, nullptr, &layout, &why) == LINNET_OK);
   uint64_t other = 0;
-  CHECK(linnet_packed_layout(LINNET_MATRIX_F32, 0, &other, &why) == LINNET_OK);
+  CHECK(linnet_packed_layout(LINNET_MATRIX_F32, 0, nullptr, &other, &why) == LINNET_OK);
   CHECK(layout != other);
   CHECK(std::strlen(linnet_processor()) > 0);
 }

@@ -1,4 +1,4 @@
-// linnet pack: a model's matrices in the layout of this machine.
+// linnet pack: a model's matrices in the layouts of this machine or others.
 #include <cstdio>
 #include <memory>
 #include <string>
@@ -21,7 +21,7 @@ int pack(PackOptions options) {
   const PackReport report = pack_model(options);
   line.clear();
   std::printf("%s: %llu matrices packed for %s, %s; the file has %s\n", options.output.c_str(),
-              static_cast<unsigned long long>(report.matrices), report.processor.c_str(),
+              static_cast<unsigned long long>(report.matrices), report.processors.c_str(),
               format_bytes(report.packed_bytes).c_str(), format_bytes(report.file_bytes).c_str());
   return 0;
 }
@@ -30,17 +30,30 @@ int pack(PackOptions options) {
 
 Command add_pack(CLI::App& app) {
   auto options = std::make_shared<PackOptions>();
-  CLI::App* command =
-      app.add_subcommand("pack", "Lay a model's matrices out for this machine, in its file");
+  CLI::App* command = app.add_subcommand(
+      "pack", "Lay a model's matrices out for this machine or others, in its file");
   command->add_option("model", options->input, "A .linnet file")->required();
   command->add_option("-o,--output", options->output, "The .linnet file to write [the model's]");
+  std::vector<std::string> targets = pack_targets();
+  targets.insert(targets.begin(), "native");
+  command
+      ->add_option("--for", options->targets,
+                   "What to lay them out for, several with commas between: native is this machine, "
+                   "the others are made on any")
+      ->delimiter(',')
+      ->check(CLI::IsMember(targets))
+      ->default_str("native");
   command->add_flag("--keep-plain", options->keep_plain,
                     "Keep the plain matrices too, for machines of another layout");
   command->footer(
       "A packed file opens in milliseconds and is held in memory once, shared by all processes\n"
-      "that map it. Without --keep-plain it has about the size it had and opens only where the\n"
-      "layout is the same: on processors with the same vector instructions.\n\n"
-      "Example: linnet pack model.linnet -o model-packed.linnet");
+      "that map it. Without --keep-plain it opens only where a layout is that of the machine: f16 "
+      "and\n"
+      "int8 have one for all, f32 one per width of vectors, int4 one per kind of products of "
+      "bytes.\n"
+      "Layouts that targets share are in the file once.\n\n"
+      "Example: linnet pack model.linnet -o model-packed.linnet\n"
+      "         linnet pack model.linnet -o phones.linnet --for arm64,arm64-dotprod,arm64-i8mm");
   return {command, [options] { return pack(*options); }};
 }
 

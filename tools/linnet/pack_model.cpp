@@ -56,6 +56,25 @@ bool is_plain(const schema::TensorT& tensor) {
   return tensor.data != nullptr && tensor.data->size() != 0;
 }
 
+/// What a model is packed for.
+struct Target {
+  const char* name = nullptr;  ///< null: this machine
+  std::string processor;       ///< for people
+};
+
+/// A matrix to pack: so many one behind another.
+struct NewMatrix {
+  uint32_t parts = 1;
+  const Target* target = nullptr;
+};
+
+/// Adds a name to a list of them, unless it stands there.
+void add_name(std::string& names, const std::string& name) {
+  if ((", " + names + ",").find(", " + name + ",") != std::string::npos) return;
+  if (!names.empty()) names += ", ";
+  names += name;
+}
+
 /// A weight that an operator multiplies by: so many matrices of as many rows one behind another.
 struct Stack {
   int32_t weight = -1;
@@ -75,11 +94,20 @@ class Packer {
   explicit Packer(const PackOptions& options)
       : options_(options), source_(options.input), input_(options.input) {
     source_.header().UnPackTo(&model_);
+    for (const std::string& name : options.targets) {
+      if (name == "native") {
+        targets_.push_back({nullptr, linnet_processor()});
+      } else {
+        targets_.push_back({name.c_str(), name});
+      }
+    }
   }
 
   PackReport run() {
-    report_.processor = linnet_processor();
-    choose_matrices();
+    for (const Target& target : targets_) {
+      add_name(report_.processors, target.processor);
+      choose_matrices(target);
+    }
     if (!options_.keep_plain) drop_plain();
     collect_pieces();
     place_pieces(write_header().size());
@@ -117,55 +145,62 @@ class Packer {
     return {{inputs[1], inputs[2], grouped != nullptr ? grouped->groups : 1}};
   }
 
-  void choose_matrices() {
+  void choose_matrices(const Target& target) {
     for (const auto& entry : model_.entry_points) {
       for (const auto& op : entry->operators) {
         for (const Stack& stack : stacks_of(*op)) {
-          const schema::TensorT& weight = tensor(stack.weight);
-          if (is_packed_type(weight.type) && is_plain(weight)) choose(stack);
+          if (is_packed_type(tensor(stack.weight).type)) choose(stack, target);
         }
       }
     }
   }
 
-  void choose(const Stack& stack) {
+  void choose(const Stack& stack, const Target& target) {
     const int32_t weight = stack.weight;
     const int32_t bias = stack.bias;
     const uint32_t parts = stack.parts;
-    schema::PackedSectionT& section = section_of(tensor(weight));
+    schema::PackedSectionT& section = section_of(tensor(weight), target);
     const bool is_there = std::ranges::any_of(section.matrices, [&](const auto& known) {
       return known->weight == weight && known->bias == bias;
     });
     if (is_there) return;
+    if (!is_plain(tensor(weight))) {
+      throw std::runtime_error(name_of(tensor(weight)) +
+                               " is there in another layout than that of " + target.processor +
+                               " only: pack a file that has the plain one");
+    }
     auto matrix = std::make_unique<schema::PackedMatrixT>();
     matrix->weight = weight;
     matrix->bias = bias;
     const linnet_matrix sizes = sizes_of(tensor(weight), parts);
     size_t part_bytes = 0;
     linnet_message why;
-    require_ok(linnet_packed_bytes(&sizes, &part_bytes, &why), why, name_of(tensor(weight)));
+    require_ok(linnet_packed_bytes(&sizes, target.name, &part_bytes, &why), why,
+               name_of(tensor(weight)));
     const uint64_t bytes = on_boundary(part_bytes) * (parts - 1) + part_bytes;
     matrix->data = std::make_unique<Segment>(0, bytes);
-    new_matrices_.emplace(matrix.get(), parts);
+    new_matrices_.emplace(matrix.get(), NewMatrix{parts, &target});
     report_.matrices += parts;
     report_.packed_bytes += bytes;
     section.matrices.push_back(std::move(matrix));
   }
 
-  /// The section of this machine's layout, made where there is none.
-  schema::PackedSectionT& section_of(const schema::TensorT& weight) {
+  /// The section of a target's layout, which others may share, made where there is none.
+  schema::PackedSectionT& section_of(const schema::TensorT& weight, const Target& target) {
     uint64_t layout = 0;
     linnet_message why;
     require_ok(linnet_packed_layout(static_cast<linnet_matrix_type>(weight.type), weight.block,
-                                    &layout, &why),
+                                    target.name, &layout, &why),
                why, name_of(weight));
     for (const auto& section : model_.packed) {
-      if (section->type == weight.type && section->layout == layout) return *section;
+      if (section->type != weight.type || section->layout != layout) continue;
+      add_name(section->processor, target.processor);
+      return *section;
     }
     auto section = std::make_unique<schema::PackedSectionT>();
     section->type = weight.type;
     section->layout = layout;
-    section->processor = report_.processor;
+    section->processor = target.processor;
     model_.packed.push_back(std::move(section));
     return *model_.packed.back();
   }
@@ -303,7 +338,7 @@ class Packer {
   /// Part after part, each on a boundary.
   void write_packed(const schema::PackedMatrixT& matrix, convert::OutputFile& file) {
     const schema::Tensor& weight = source_.tensor(matrix.weight);
-    const uint32_t parts = new_matrices_.at(&matrix);
+    const auto [parts, target] = new_matrices_.at(&matrix);
     linnet_matrix plain = sizes_of(*model_.tensors[static_cast<size_t>(matrix.weight)], parts);
     const uint64_t count = uint64_t{plain.outputs} * plain.inputs;
     const uint64_t row_scales =
@@ -319,7 +354,8 @@ class Packer {
     }
     size_t size = 0;
     linnet_message why;
-    require_ok(linnet_packed_bytes(&plain, &size, &why), why, string_of(weight.name()));
+    require_ok(linnet_packed_bytes(&plain, target->name, &size, &why), why,
+               string_of(weight.name()));
     const AlignedBytes packed = aligned_bytes(size);
     for (uint32_t part = 0; part < parts; ++part) {
       const AlignedBytes values = read(weight, value_bytes, part, parts);
@@ -330,7 +366,7 @@ class Packer {
       if (matrix.bias >= 0)
         bias = read(source_.tensor(matrix.bias), plain.outputs * sizeof(float), part, parts);
       plain.bias = reinterpret_cast<const float*>(bias.get());
-      require_ok(linnet_pack(&plain, packed.get(), size, &why), why,
+      require_ok(linnet_pack(&plain, target->name, packed.get(), size, &why), why,
                  options_.input + ": tensor '" + string_of(weight.name()) + "'");
       file.pad_to(kSegmentAlignment);
       file.write({packed.get(), size});
@@ -359,13 +395,21 @@ class Packer {
   const ModelFile source_;
   const InputFile input_;
   schema::ModelT model_;
-  std::map<const schema::PackedMatrixT*, uint32_t> new_matrices_;  // and the parts of each
+  std::vector<Target> targets_;
+  std::map<const schema::PackedMatrixT*, NewMatrix> new_matrices_;
   std::vector<Piece> pieces_;
   std::map<std::pair<uint64_t, uint64_t>, size_t> old_pieces_;  // by offset and size
   PackReport report_;
 };
 
 }  // namespace
+
+std::vector<std::string> pack_targets() {
+  std::vector<std::string> names;
+  for (size_t i = 0; linnet_pack_target(i) != nullptr; ++i)
+    names.emplace_back(linnet_pack_target(i));
+  return names;
+}
 
 PackReport pack_model(const PackOptions& options) { return Packer(options).run(); }
 

@@ -1,6 +1,6 @@
-/* Packing: laying a matrix out as this machine's matrix kernels read it. For tools that prepare
- * files; a program that runs models needs none of this, since linnet_model_open packs what the file
- * does not hold packed. C99. All calls may be made from any thread.
+/* Packing: laying a matrix out as the matrix kernels of this machine, or of another, read it. For
+ * tools that prepare files; a program that runs models needs none of this, since linnet_model_open
+ * packs what the file does not hold packed. C99. All calls may be made from any thread.
  */
 #ifndef LINNET_PACK_H
 #define LINNET_PACK_H
@@ -33,19 +33,26 @@ typedef struct linnet_matrix {
   const float* bias;  /* [outputs], or NULL */
 } linnet_matrix;
 
+/* The name of a kind of processors that matrices can be packed for on every machine, such as
+ * "arm64-dotprod"; NULL for an index beyond the last. Lives forever. */
+LINNET_API const char* linnet_pack_target(size_t index);
+
+/* In the calls below a target is one of these names, or NULL: this machine. */
+
 /* Bytes that linnet_pack writes for a matrix of this type and these sizes. The pointers may be
  * NULL. */
-LINNET_API linnet_status linnet_packed_bytes(const linnet_matrix* matrix, size_t* bytes,
-                                             linnet_message* why);
+LINNET_API linnet_status linnet_packed_bytes(const linnet_matrix* matrix, const char* target,
+                                             size_t* bytes, linnet_message* why);
 
 /* Packs a matrix into `packed`: linnet_packed_bytes, 64-byte aligned. */
-LINNET_API linnet_status linnet_pack(const linnet_matrix* matrix, void* packed, size_t bytes,
-                                     linnet_message* why);
+LINNET_API linnet_status linnet_pack(const linnet_matrix* matrix, const char* target, void* packed,
+                                     size_t bytes, linnet_message* why);
 
 /* A number that tells the layouts of different processors and versions apart: matrices of this type
- * and block that were packed where it was the same can be used here. */
+ * and block can be used where it is the same as for what they were packed for. */
 LINNET_API linnet_status linnet_packed_layout(linnet_matrix_type type, size_t block,
-                                              uint64_t* layout, linnet_message* why);
+                                              const char* target, uint64_t* layout,
+                                              linnet_message* why);
 
 /* This machine's architecture and instruction set, for people. */
 LINNET_API const char* linnet_processor(void);
