@@ -8,6 +8,7 @@
 #   platforms/linux/install.sh --fuzz      and Clang with its libFuzzer
 #   platforms/linux/install.sh --arm64     and the cross compiler and emulator for 64-bit Arm
 #   platforms/linux/install.sh --java      and a JDK, and JUnit for the tests of the Java interface
+#   platforms/linux/install.sh --armv7     and those for 32-bit Arm
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -19,8 +20,9 @@ for option in "$@"; do
     --fuzz) packages+=(clang libclang-rt-dev) ;;
     --arm64) packages+=(g++-aarch64-linux-gnu qemu-user-static) ;;
     --java) packages+=(default-jdk-headless junit4) ;;
+    --armv7) packages+=(g++-arm-linux-gnueabihf qemu-user-static) ;;
     *)
-      echo "install.sh: unknown option '$option'; it takes --checks, --fuzz, --arm64 and --java" >&2
+      echo "install.sh: unknown option '$option'; it takes --checks, --fuzz, --arm64, --java and --armv7" >&2
       exit 2
       ;;
   esac

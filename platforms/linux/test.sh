@@ -3,8 +3,10 @@
 #
 #   platforms/linux/test.sh                 tests, tests under sanitizers, fuzzing, format, clang-tidy
 #   platforms/linux/test.sh --quick         only the tests
-#   platforms/linux/test.sh --arch arm64    the tests, built for 64-bit Arm and run in an emulator
+#   platforms/linux/test.sh --arch arm64    the tests, built for 64-bit Arm and run in an emulator: as
+#                                           a processor with all instructions and one with few
 #   platforms/linux/test.sh --arch all      everything above
+#   platforms/linux/test.sh --arch armv7    the tests, built for 32-bit Arm and run in an emulator
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -19,8 +21,8 @@ while [[ $# -gt 0 ]]; do
       ;;
     *) arch= ;;
   esac
-  [[ $arch =~ ^(x86|arm64|all)$ ]] || {
-    echo "usage: platforms/linux/test.sh [--quick] [--arch x86|arm64|all]" >&2
+  [[ $arch =~ ^(x86|arm64|armv7|all)$ ]] || {
+    echo "usage: platforms/linux/test.sh [--quick] [--arch x86|arm64|armv7|all]" >&2
     exit 2
   }
   shift
@@ -47,6 +49,11 @@ check() {
 build_and_test() {
   cmake --preset "$1" >"build/$1.log" 2>&1 || { cat "build/$1.log"; return 1; }
   cmake --build --preset "$1"
+  test_built "$1"
+}
+
+# test PRESET, of what is built already
+test_built() {
   ctest --preset "$1" --parallel "$jobs"
 }
 
@@ -92,11 +99,12 @@ check_tidy() {
 }
 
 options=(--java)
-[[ $quick == false && $arch != arm64 ]] && options+=(--checks --fuzz)
-[[ $arch == x86 ]] || options+=(--arm64)
+[[ $quick == false && $arch =~ ^(x86|all)$ ]] && options+=(--checks --fuzz)
+[[ $arch =~ ^(arm64|all)$ ]] && options+=(--arm64)
+[[ $arch == armv7 ]] && options+=(--armv7)
 platforms/linux/install.sh "${options[@]}"
 
-if [[ $arch != arm64 ]]; then
+if [[ $arch =~ ^(x86|all)$ ]]; then
   check 'tests' build_and_test release
   if [[ $quick == false ]]; then
     check 'tests under sanitizers' build_and_test sanitize
@@ -107,7 +115,13 @@ if [[ $arch != arm64 ]]; then
     check 'clang-tidy' check_tidy
   fi
 fi
-[[ $arch == x86 ]] || check 'tests on 64-bit Arm' build_and_test arm64
+# What is packed on x86 runs on Arm.
+[[ $arch == all ]] && export LINNET_HOST_PROGRAM=$PWD/build/release/linnet
+if [[ $arch =~ ^(arm64|all)$ ]]; then
+  check 'tests on 64-bit Arm' build_and_test arm64
+  check 'tests on plain NEON' test_built arm64-plain
+fi
+[[ $arch == armv7 ]] && check 'tests on 32-bit Arm' build_and_test armv7
 
 # What failed is said again at the end, where people look.
 for log in "${failed_logs[@]}"; do
