@@ -33,6 +33,9 @@ function(linnet_rules target)
   if(PROJECT_IS_TOP_LEVEL)
     target_compile_options(${target} PRIVATE -Werror)
   endif()
+  if(CMAKE_SIZEOF_VOID_P EQUAL 4)
+    target_compile_definitions(${target} PRIVATE _FILE_OFFSET_BITS=64)  # files of any size
+  endif()
   if(LINNET_SANITIZE)
     string(REPLACE ";" "," sanitizers "${LINNET_SANITIZE}")
     # The runtime has no run-time type information, which "vptr" needs.

@@ -230,7 +230,7 @@ Status Session::run_as_one_text(std::span<const int32_t> tokens, float* logits) 
 
 /// All tokens so far, in one chunk from an empty state.
 Status Session::rerun(size_t logits_rows) {
-  const size_t count = position_;
+  const auto count = static_cast<size_t>(position_);
   std::memset(memory_, 0, plan_.history_offset);
   position_ = 0;
   // What rings hold of earlier tokens is no longer what it was when a checkpoint was made.

@@ -57,7 +57,8 @@ Status Session::check_beams(std::span<const int32_t> tokens,
 /// The next tokens are the first hypothesis', and it is the only one then.
 void Session::extend_first_path(size_t count) {
   uint32_t* const path = paths();
-  for (size_t n = position_; n < position_ + count; ++n) {
+  const auto first = static_cast<size_t>(position_);
+  for (size_t n = first; n < first + count; ++n) {
     path[n] = static_cast<uint32_t>(n * plan_.beams);
   }
   hypotheses_ = 1;

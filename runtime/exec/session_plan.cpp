@@ -21,11 +21,32 @@ constexpr uint32_t largest_context = 1 << 26;
 constexpr uint32_t largest_batch = 1 << 10;
 // Some SIMD and XNNPACK kernels read, but do not use, a few bytes behind the last row.
 constexpr size_t tensor_padding = 64;
-constexpr size_t most_bytes = size_t{1} << 40;
+// Beyond any machine's memory, or what a 32-bit one could address; sums of several don't overflow.
+constexpr bool is_64_bit = sizeof(size_t) > sizeof(uint32_t);
+constexpr uint64_t most_bytes = uint64_t{1} << (is_64_bit ? 40 : 30);
+// Of one tensor: an operator's scratch may be as large as several of its tensors together.
+constexpr uint64_t most_tensor_bytes = is_64_bit ? most_bytes : most_bytes / 4;
 
 Status too_large() {
-  return Status::error(LINNET_OUT_OF_MEMORY,
-                       "needs more than a terabyte at this chunk and context");
+  return Status::error(LINNET_OUT_OF_MEMORY, "needs more than a %s at this chunk and context",
+                       is_64_bit ? "terabyte" : "gigabyte");
+}
+
+bool is_too_large(const Tensor& tensor, const Extents& largest) {
+  uint64_t elements = 1;
+  for (size_t i = 0; i < tensor.rank; ++i) {
+    const uint64_t extent = tensor.shape[i].in(largest);
+    if (extent != 0 && elements > most_tensor_bytes / sizeof(float) / extent) return true;
+    elements *= extent;
+  }
+  return false;
+}
+
+/// Whether there can be a row of a matrix for every token, such as a mixture of experts keeps.
+bool has_too_large_rows(const Tensor& tensor, const Extents& largest) {
+  if (tensor.storage != Storage::weight) return is_too_large(tensor, largest);
+  if (tensor.rank != 2) return false;
+  return uint64_t{largest.tokens} * tensor.columns().number() > most_tensor_bytes / sizeof(float);
 }
 
 size_t aligned(size_t bytes) {
@@ -67,11 +88,12 @@ Status place(size_t bytes, SessionPlan* plan) {
 }
 
 Status place_rows(const Tensor& tensor, bool is_ring, SessionPlan* plan, RowState* rows) {
+  if (is_too_large(tensor, plan->largest)) return too_large();
   const size_t seen = tensor.rows().in(plan->largest);
   const size_t bytes = tensor.elements(plan->largest) * sizeof(float);
   const size_t row_bytes = seen > 0 ? bytes / seen : 0;
   const size_t spare = is_ring ? plan->spare_ring_rows : 0;
-  if (bytes > most_bytes || (spare > 0 && row_bytes > most_bytes / spare)) return too_large();
+  if (spare > 0 && row_bytes > most_tensor_bytes / spare) return too_large();
   *rows = {plan->state_bytes, row_bytes, seen, seen + spare, is_ring};
   return place(bytes + spare * row_bytes, plan);
 }
@@ -91,6 +113,7 @@ Status place_states(const Graph& graph, SessionPlan* plan) {
   for (size_t i = 0; i < kinds.size() && !status.failed(); ++i) {
     if (kinds[i] != StateKind::recurrent) continue;
     plan->tensor_offsets[i] = plan->state_bytes;
+    if (is_too_large(graph.tensors[i], plan->largest)) return too_large();
     status = place(graph.tensors[i].elements(plan->largest) * sizeof(float), plan);
   }
   plan->recurrent_bytes = plan->state_bytes;
@@ -144,6 +167,9 @@ void Lifetimes::use(int32_t tensor, uint32_t begin, uint32_t end) {
 Status Lifetimes::collect() {
   if (!lifetimes_.allocate(graph_.tensors.size() + graph_.operators.size())) {
     return Status::error(LINNET_OUT_OF_MEMORY, "no memory to plan the arena");
+  }
+  for (const Tensor& tensor : graph_.tensors) {
+    if (has_too_large_rows(tensor, largest_)) return too_large();
   }
   for (size_t i = 0; i < graph_.operators.size(); ++i) {
     const Operator& op = graph_.operators[i];

@@ -100,6 +100,15 @@ Status check_int8(const Tensor& tensor) {
   return broken(tensor, "is int8, but not a matrix of blocks of 256, 512, ... values");
 }
 
+/// Of a file that maps whole only what is packed only is not there to bound sizes by. Packed, a
+/// matrix has up to a panel of rows more, and rows have scales: at most twice their bytes.
+bool exceeds_address_space(const Tensor& tensor, uint64_t bits) {
+  if (tensor.rank != 2) return false;
+  constexpr uint64_t panel = 64, filling = 512;
+  const uint64_t row_bytes = (tensor.shape[1].number() + filling) * bits / 4;
+  return tensor.shape[0].number() + panel > SIZE_MAX / row_bytes;
+}
+
 Status read_weight(FileBytes file, const schema::Tensor& from, Tensor* to) {
   uint64_t bits = element_bits(to->type);
   if (bits == 0) return broken(*to, "is a weight of a type that this runtime does not read");
@@ -120,6 +129,8 @@ Status read_weight(FileBytes file, const schema::Tensor& from, Tensor* to) {
   const uint64_t bytes = bits / 8;
   to->data_bytes = static_cast<size_t>(bytes);
   const bool is_packed_only = bytes != 0 && from.data() != nullptr && from.data()->size() == 0;
+  if (is_packed_only && exceeds_address_space(*to, element_bits(to->type)))
+    return broken(*to, "is larger than this machine's address space");
   if (is_packed_only) return Status::ok();
   const Status status = find_segment(file, from.data(), bytes, to->name, &to->data);
   return status.failed() ? status.within("tensor ") : status;

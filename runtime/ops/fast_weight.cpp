@@ -69,7 +69,7 @@ size_t decay_columns(DecayKind kind, const HeadSizes& sizes) {
 
 /// Whether a memory that is no state, so that no tensor's check has bounded it, has a size at all.
 bool is_reasonable(const FastWeightAttributes& attributes, const HeadSizes& sizes) {
-  constexpr size_t most_floats = size_t{1} << 32;
+  constexpr size_t most_floats = size_t{1} << (sizeof(size_t) > sizeof(uint32_t) ? 32 : 28);
   return sizes.value_dim <= most_floats / attributes.heads / sizes.key_dim;
 }
 

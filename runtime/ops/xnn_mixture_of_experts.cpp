@@ -39,7 +39,8 @@ Status MixtureOfExperts::check(const Site& site) {
       second->shape[0].number() % width != 0) {
     return site.fail("has matrices that its experts do not divide");
   }
-  if (hidden > SIZE_MAX / 2 / experts) return site.fail("has too large experts");
+  if (hidden > SIZE_MAX / 2 / experts || width > SIZE_MAX / experts)
+    return site.fail("has too large experts");
   status = MatrixProduct::check(site, first, "gate and up", experts * 2 * hidden, width);
   if (!status.failed())
     status = MatrixProduct::check(site, second, "down", experts * width, hidden);

@@ -6,8 +6,9 @@
 namespace linnet {
 namespace {
 
-// Far above any machine's memory, and small enough that a few million sums cannot overflow.
-constexpr size_t most_bytes = size_t{1} << 40;
+// Far above any machine's memory, or half of what a 32-bit one could have, and small enough that
+// sums cannot overflow.
+constexpr size_t most_bytes = size_t{1} << (sizeof(size_t) > sizeof(uint32_t) ? 40 : 30);
 
 size_t aligned(size_t bytes) {
   return (bytes + arena_alignment - 1) / arena_alignment * arena_alignment;
