@@ -2,11 +2,9 @@
 
 #include <cmath>
 #include <cstring>
-#include <stdexcept>
 #include <string_view>
 
 #include "runtime/api/handles.h"
-#include "runtime/exec/session_plan.h"
 
 namespace linnet::soak {
 namespace {
@@ -35,20 +33,12 @@ double sum_of_squares(const std::byte* values, size_t count) {
 std::map<std::string, double> state_norms(const linnet_session& session) {
   const Session& inner = *session.session;
   const Graph& graph = inner.model().graph();
-  linnet_session_options options = {};
-  options.chunk = static_cast<uint32_t>(inner.largest().tokens);
-  options.context = static_cast<uint32_t>(inner.largest().context);
-  options.beams = 1;
-  SessionPlan plan;
-  if (plan_session(graph, options, &plan).failed() || plan.state_bytes != inner.state().size()) {
-    throw std::runtime_error("the state does not lie as it was planned");
-  }
   std::map<std::string, double> norms;
   for (size_t i = 0; i < graph.tensors.size(); ++i) {
     const Tensor& tensor = graph.tensors[i];
     if (tensor.storage != Storage::state) continue;
     norms[without_numbers(tensor.name)] += sum_of_squares(
-        inner.state().data() + plan.tensor_offsets[i], tensor.elements(inner.largest()));
+        inner.state() + inner.plan().tensor_offsets[i], tensor.elements(inner.largest()));
   }
   for (auto& [name, norm] : norms) norm = std::sqrt(norm);
   return norms;
