@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <cerrno>
+#include <mutex>
 #include <new>
 #include <utility>
 
@@ -31,6 +32,7 @@ namespace {
 
 struct Watched {
   std::atomic<bool> is_on = false;
+  std::mutex mutex;  // a session prepares its operators on all of its threads
   Fault fault = Fault::none;
   size_t at = 0;
   Requests requests;
@@ -43,6 +45,7 @@ std::function<void()> mapping_act;
 /// Counts a request; false: it is to fail.
 bool allow(size_t bytes) {
   if (!watched.is_on) return true;
+  const std::lock_guard lock(watched.mutex);
   Requests& requests = watched.requests;
   requests.bytes += bytes;
   const size_t number = requests.count++;
@@ -53,12 +56,16 @@ bool allow(size_t bytes) {
 }
 
 void* given(void* memory) {
-  if (watched.is_on && memory != nullptr) ++watched.requests.live;
+  if (!watched.is_on || memory == nullptr) return memory;
+  const std::lock_guard lock(watched.mutex);
+  ++watched.requests.live;
   return memory;
 }
 
 void taken_back() {
-  if (watched.is_on) --watched.requests.live;
+  if (!watched.is_on) return;
+  const std::lock_guard lock(watched.mutex);
+  --watched.requests.live;
 }
 
 void* refused() {

@@ -7,7 +7,7 @@
 namespace linnet::faults {
 
 /// What the linked code asks of the C library (see faults.cpp) is counted and can be made to fail.
-/// For one thread at a time, but for the threads of a session.
+/// By any thread while it is watched.
 struct Requests {
   size_t count = 0;    ///< requests for memory, and for threads where those are watched
   uint64_t bytes = 0;  ///< asked for in all, whether given back or not

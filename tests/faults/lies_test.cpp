@@ -160,9 +160,10 @@ TEST_CASE("every number of a header may lie") {
     schema::GetSizePrefixedModel(plain.data())->UnPackTo(&model);
     const std::string file = with_header(plain, model);
     AlignedCopy copy(file.data(), file.size());
+    REQUIRE(fuzz::run_model(copy.span()).empty());  // what is made once for the process
     REQUIRE(run_watched(copy).empty());
     const std::vector<HeaderField> fields = schema.fields_of(copy.span());
-    REQUIRE(fields.size() > 500);
+    REQUIRE(fields.size() > 400);
     size_t refused = 0;
     for (const HeaderField& field : fields) {
       uint64_t old = 0;
