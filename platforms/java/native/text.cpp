@@ -71,7 +71,8 @@ void JNICALL generate(JNIEnv* env, jclass, jlong model, jlong address, jbyteArra
                       jobject progress, jlongArray generated) {
   auto* session = handle_of<linnet_session>(address);
   auto options = linnet_generate_options_defaults(handle_of<linnet_model>(model));
-  options.max_tokens = static_cast<size_t>(std::min<uint64_t>(max_tokens, SIZE_MAX));
+  options.max_tokens =
+      static_cast<size_t>(std::min<uint64_t>(static_cast<uint64_t>(max_tokens), SIZE_MAX));
   options.temperature = temperature;
   options.top_k = static_cast<uint32_t>(top_k);
   options.top_p = top_p;
