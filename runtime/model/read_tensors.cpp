@@ -100,8 +100,8 @@ Status check_int8(const Tensor& tensor) {
   return broken(tensor, "is int8, but not a matrix of blocks of 256, 512, ... values");
 }
 
-/// Of a file that maps whole only what is packed only is not there to bound sizes by. Packed, a
-/// matrix has up to a panel of rows more, and rows have scales: at most twice their bytes.
+/// For a matrix that is packed only, which has no plain bytes in the file that bound its size.
+/// Packed, it has up to a panel of rows more, and with scales a row has at most twice its bytes.
 bool exceeds_address_space(const Tensor& tensor, uint64_t bits) {
   if (tensor.rank != 2) return false;
   constexpr uint64_t panel = 64, filling = 512;
