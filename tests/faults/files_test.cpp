@@ -116,6 +116,26 @@ TEST_CASE("packing in place that finds the disk full leaves the model as it was"
   CHECK(names_in(folder).size() == 1);
 }
 
+TEST_CASE("a state that finds the disk full leaves the one that was there") {
+  const TempFolder folder;
+  const std::string model_path = folder.file("model.linnet");
+  convert_to(model_path);
+  Model model;
+  cli::require(model.open(model_path.c_str()));
+  Session session;
+  cli::require(session.open(model));
+  const std::string path = folder.write("chat.state", "earlier");
+  Result result;
+  {
+    const FullDisk disk(1000);
+    result = session.save_file(path.c_str());
+  }
+  CHECK(result.status == LINNET_IO_ERROR);
+  CHECK(std::string(result.message()).find("chat.state") != std::string::npos);
+  CHECK(read_file(path) == "earlier");
+  CHECK(names_in(folder).size() == 2);
+}
+
 TEST_CASE("a command whose output finds no room fails") {
   const TempFolder folder;
   const std::string path = folder.file("model.linnet");

@@ -78,7 +78,7 @@ uint64_t justified_bytes(size_t file_bytes) {
 /// The file loaded and, should it pass, run; "" or why not.
 std::string run_watched(const AlignedCopy& file) {
   const faults::Watch watch;
-  const std::string why = fuzz::run_model(file.span());
+  std::string why = fuzz::run_model(file.span());
   CHECK(watch.requests().live == 0);
   CHECK(watch.requests().bytes < justified_bytes(file.size()));
   return why;

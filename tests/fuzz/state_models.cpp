@@ -37,6 +37,7 @@ StateModel::StateModel(const std::string& checkpoint, uint32_t beams) : beams_(b
   options.chunk = 8;
   options.context = 8;
   options.beams = beams;
+  options.checkpoint_bytes = beams > 1 ? 0 : 1 << 20;
   require(session_.open(model_, options));
 }
 
