@@ -70,7 +70,10 @@ typedef struct linnet_model_options {
 LINNET_API linnet_model_options linnet_model_options_defaults(void);
 
 /* Maps and verifies a file and packs its matrices for this machine. `options` may be NULL. On
- * success *out must be closed with linnet_model_close after its last session is closed. */
+ * success *out must be closed with linnet_model_close after its last session is closed.
+ * The file must stay as it is until then: it is read where it lies, and where another process has
+ * cut it short the system ends this one. To replace a model, rename another file over it. Where
+ * others may write, read the file and borrow the bytes. */
 LINNET_API linnet_status linnet_model_open(const char* path, const linnet_model_options* options,
                                            linnet_model** out, linnet_message* why);
 
