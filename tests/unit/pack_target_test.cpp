@@ -31,6 +31,7 @@ uint64_t layout_of(const MatrixPacker& packer, DataType type, size_t block) {
 }
 
 bool reads_what_is_for(const PackTarget& target) {
+  REQUIRE(!initialize_xnnpack().failed());
   const NativePacker here;
   const TargetPacker there(target);
   const std::pair<DataType, size_t> kinds[] = {
@@ -42,7 +43,6 @@ bool reads_what_is_for(const PackTarget& target) {
 
 /// The target whose layouts are this machine's, if it's one of those.
 const PackTarget* this_target() {
-  REQUIRE(!initialize_xnnpack().failed());
   const auto targets = pack_targets();
   const auto found = std::ranges::find_if(targets, reads_what_is_for);
   return found == targets.end() ? nullptr : &*found;
