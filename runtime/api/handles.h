@@ -4,6 +4,8 @@
 
 #include <memory>
 
+#include "runtime/base/log.h"
+#include "runtime/base/memory.h"
 #include "runtime/base/status.h"
 #include "runtime/exec/session.h"
 #include "runtime/model/model.h"
@@ -11,12 +13,14 @@
 
 // What the C API's opaque handles are.
 
-struct linnet_model {
+struct linnet_model : linnet::FromAllocator {
+  linnet_allocator allocator = {};  // of all that the model and its sessions take
+  linnet::Log log;
   std::unique_ptr<linnet::Model> model;
   linnet::Tokenizer tokenizer;
 };
 
-struct linnet_session {
+struct linnet_session : linnet::FromAllocator {
   const linnet_model* model = nullptr;
   std::unique_ptr<linnet::Session> session;
 };

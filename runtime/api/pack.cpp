@@ -7,6 +7,7 @@
 #include "runtime/model/matrix_packer.h"
 #include "runtime/model/packed_layout.h"
 #include "runtime/model/packed_matrix.h"
+#include "runtime/model/xnn_memory.h"
 
 namespace linnet {
 namespace {

@@ -3,6 +3,7 @@
 #include <new>
 #include <utility>
 
+#include "platforms/platform.h"
 #include "runtime/api/arguments.h"
 #include "runtime/api/handles.h"
 #include "runtime/exec/state.h"
@@ -10,12 +11,14 @@
 namespace linnet {
 namespace {
 
-Status plan(const Model& model, const linnet_session_options* options, linnet_memory* out) {
+Status plan(const linnet_model& model, const linnet_session_options* options, linnet_memory* out) {
+  const AllocatorScope scope(&model.allocator);
+  const Graph& graph = model.model->graph();
   linnet_session_options complete;
-  Status status = complete_options(model.graph(), options, &complete);
+  Status status = complete_options(graph, options, &complete);
   if (status.failed()) return status;
   SessionPlan plan;
-  status = plan_session(model.graph(), complete, &plan);
+  status = plan_session(graph, complete, &plan);
   if (status.failed()) return status;
   *out = {.state_bytes = plan.state_bytes,
           .arena_bytes = plan.arena_bytes,
@@ -25,18 +28,37 @@ Status plan(const Model& model, const linnet_session_options* options, linnet_me
   return Status::ok();
 }
 
+void log_session(const Log& log, const Session& session) {
+  const linnet_session_options& options = session.options();
+  const SessionPlan& plan = session.plan();
+  const unsigned processors = platform::processor_count();
+  log.info(
+      "session: threads %u of %u processors, %u of them fast; chunk %u, context %u; %zu bytes "
+      "of state, %zu of arena",
+      options.threads, processors, platform::fast_processor_count(), options.chunk, options.context,
+      plan.state_bytes, plan.arena_bytes);
+  if (options.threads > processors) {
+    log.warning("session: %u threads wait for each other on %u processors", options.threads,
+                processors);
+  }
+}
+
 Status open(const linnet_model* model, const linnet_session_options* options, void* memory,
             linnet_session** out) {
+  const AllocatorScope scope(&model->allocator);
   std::unique_ptr<linnet_session> handle(new (std::nothrow) linnet_session);
   if (handle == nullptr) return Status::error(LINNET_OUT_OF_MEMORY, "no memory for a session");
   handle->model = model;
   const Status status =
       Session::open(*model->model, options, static_cast<std::byte*>(memory), &handle->session);
-  if (!status.failed()) *out = handle.release();
+  if (status.failed()) return status;
+  log_session(model->log, *handle->session);
+  *out = handle.release();
   return status;
 }
 
 Status fork(const linnet_session* session, void* memory, linnet_session** out) {
+  const AllocatorScope scope(&session->model->allocator);
   std::unique_ptr<linnet_session> handle(new (std::nothrow) linnet_session);
   if (handle == nullptr) return Status::error(LINNET_OUT_OF_MEMORY, "no memory for a session");
   handle->model = session->model;
@@ -71,7 +93,7 @@ linnet_session_options linnet_session_options_defaults(void) { return linnet_ses
 linnet_status linnet_session_bytes(const linnet_model* model, const linnet_session_options* options,
                                    linnet_memory* out, linnet_message* why) {
   if (model == nullptr || out == nullptr) return linnet::report(linnet::missing_argument(), why);
-  return linnet::report(linnet::plan(*model->model, options, out), why);
+  return linnet::report(linnet::plan(*model, options, out), why);
 }
 
 linnet_status linnet_session_open(const linnet_model* model, const linnet_session_options* options,

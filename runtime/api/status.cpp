@@ -1,11 +1,13 @@
 #include <linnet/linnet.h>
 
+#include <cstdio>
+
 #include "runtime/api/handles.h"
 
 namespace linnet {
 
 linnet_status report(const Status& status, linnet_message* why) {
-  if (why != nullptr) *why = status.full_message();
+  if (why != nullptr) std::snprintf(why->text, sizeof why->text, "%s", status.message());
   return status.code();
 }
 

@@ -101,6 +101,7 @@ linnet_status linnet_tokenize(const linnet_model* model, const char* text, size_
     return linnet::report(linnet::missing_argument(), why);
   }
   if (model->model->tokenizer() == nullptr) return linnet::report(linnet::missing_tokenizer(), why);
+  const linnet::AllocatorScope scope(&model->allocator);
   linnet::List<int32_t> all;
   const linnet::Status status = model->tokenizer.encode({text, size}, special_tokens, all);
   if (!status.failed()) linnet::hand_out(all, ids, capacity, count);
@@ -118,6 +119,7 @@ linnet_status linnet_tokenize_pair(const linnet_model* model, const char* first,
   if (model->model->tokenizer() == nullptr) return linnet::report(linnet::missing_tokenizer(), why);
   const linnet::TextPair texts = {
       {first, first_size}, {second, second_size}, /*has_second=*/second != nullptr};
+  const linnet::AllocatorScope scope(&model->allocator);
   linnet::List<int32_t> all;
   linnet::List<int32_t> all_types;
   const linnet::Status status = model->tokenizer.encode_pair(texts, special_tokens, all, all_types);
@@ -133,6 +135,7 @@ linnet_status linnet_detokenize(const linnet_model* model, const int32_t* ids, s
     return linnet::report(linnet::missing_argument(), why);
   }
   if (model->model->tokenizer() == nullptr) return linnet::report(linnet::missing_tokenizer(), why);
+  const linnet::AllocatorScope scope(&model->allocator);
   linnet::List<char> all;
   const linnet::Status status = model->tokenizer.decode({ids, count}, special_tokens, all);
   if (!status.failed()) linnet::hand_out(all, text, capacity, size);
@@ -162,6 +165,7 @@ linnet_status linnet_generate(linnet_session* session, const char* prompt, size_
   if (unable.failed()) return linnet::report(unable, why);
   const linnet_generate_options chosen =
       options != nullptr ? *options : linnet_generate_options_defaults(model);
+  const linnet::AllocatorScope scope(&model->allocator);
   linnet_generated generated = {};
   const linnet::Status status = linnet::generate(
       {session, session->session->gives_all_logits()}, *model->model, model->tokenizer,
@@ -211,6 +215,7 @@ linnet_status linnet_translate_ids(linnet_session* session, const int32_t* sourc
   }
   const linnet_translate_options chosen =
       options != nullptr ? *options : linnet_translate_options_defaults(session->model);
+  const linnet::AllocatorScope scope(&session->model->allocator);
   linnet_translated translated = {};
   const linnet::Status status =
       linnet::translate_ids(session, {source, count}, chosen, {ids, capacity}, &translated);
@@ -227,6 +232,7 @@ linnet_status linnet_translate(linnet_session* session, const char* text, size_t
   }
   const linnet_translate_options chosen =
       options != nullptr ? *options : linnet_translate_options_defaults(session->model);
+  const linnet::AllocatorScope scope(&session->model->allocator);
   linnet_translated translated = {};
   const linnet::Status status = linnet::translate_text(
       session, {text, size}, chosen, {.callback = callback, .context = context}, &translated);

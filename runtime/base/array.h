@@ -2,12 +2,13 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <limits>
 #include <new>
 #include <span>
 #include <type_traits>
 #include <utility>
+
+#include "runtime/base/memory.h"
 
 namespace linnet {
 
@@ -36,7 +37,7 @@ class Array {
     clear();
     if (size == 0) return true;
     if (size > std::numeric_limits<size_t>::max() / sizeof(T)) return false;
-    void* memory = std::malloc(size * sizeof(T));
+    void* memory = allocate_memory(size * sizeof(T));
     if (memory == nullptr) return false;
     data_ = static_cast<T*>(memory);
     for (; size_ < size; ++size_) new (data_ + size_) T();
@@ -45,7 +46,7 @@ class Array {
 
   void clear() {
     while (size_ > 0) data_[--size_].~T();
-    std::free(std::exchange(data_, nullptr));
+    release_memory(std::exchange(data_, nullptr));
   }
 
   T* data() { return data_; }

@@ -2,12 +2,13 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <cstring>
 #include <limits>
 #include <span>
 #include <type_traits>
 #include <utility>
+
+#include "runtime/base/memory.h"
 
 namespace linnet {
 
@@ -29,13 +30,13 @@ class List {
   }
   List(const List&) = delete;
   List& operator=(const List&) = delete;
-  ~List() { std::free(data_); }
+  ~List() { release_memory(data_); }
 
   /// Makes room for `capacity` elements in all; false, and unchanged, when memory is not to be had.
   [[nodiscard]] bool reserve(size_t capacity) {
     if (capacity <= capacity_) return true;
     if (capacity > std::numeric_limits<size_t>::max() / sizeof(T)) return false;
-    void* memory = std::realloc(data_, capacity * sizeof(T));
+    void* memory = resize_memory(data_, capacity * sizeof(T));
     if (memory == nullptr) return false;
     data_ = static_cast<T*>(memory);
     capacity_ = capacity;

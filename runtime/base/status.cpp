@@ -5,29 +5,34 @@
 #include <cstring>
 
 namespace linnet {
+namespace {
+
+constinit thread_local linnet_message last_message = {};
+
+}  // namespace
+
+const char* Status::message() const { return failed() ? last_message.text : ""; }
 
 Status Status::error(linnet_status code, const char* format, ...) {
-  Status status;
-  status.code_ = code;
+  linnet_message message;  // the arguments may be of the last one
   va_list arguments;
   va_start(arguments, format);
-  std::vsnprintf(status.message_.text, sizeof status.message_.text, format, arguments);
+  std::vsnprintf(message.text, sizeof message.text, format, arguments);
   va_end(arguments);
-  return status;
+  last_message = message;
+  return Status(code);
 }
 
 Status Status::within(const char* format, ...) const {
-  Status status;
-  status.code_ = code_;
-  char* text = status.message_.text;
-  const size_t capacity = sizeof status.message_.text;
+  linnet_message message;
   va_list arguments;
   va_start(arguments, format);
-  std::vsnprintf(text, capacity, format, arguments);
+  std::vsnprintf(message.text, sizeof message.text, format, arguments);
   va_end(arguments);
-  const size_t used = std::strlen(text);
-  std::snprintf(text + used, capacity - used, "%s", message_.text);
-  return status;
+  const size_t used = std::strlen(message.text);
+  std::snprintf(message.text + used, sizeof message.text - used, "%s", last_message.text);
+  last_message = message;
+  return *this;
 }
 
 }  // namespace linnet

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cinttypes>
+#include <cstdio>
 #include <cstring>
 #include <mutex>
 #include <new>
@@ -63,7 +64,6 @@ Session::~Session() {
     if (operation != nullptr) operation->~Operation();
   }
   if (threads_ != nullptr) pthreadpool_destroy(threads_);
-  if (owns_memory_) platform::release_pages(memory_, plan_.total_bytes());
 }
 
 Status Session::take_memory(std::byte* memory) {
@@ -76,9 +76,8 @@ Status Session::take_memory(std::byte* memory) {
     std::memset(memory_, 0, plan_.state_bytes);
     return Status::ok();
   }
-  memory_ = static_cast<std::byte*>(platform::allocate_pages(plan_.total_bytes()));
-  owns_memory_ = memory_ != nullptr;
-  if (owns_memory_) {
+  if (own_memory_.allocate(plan_.total_bytes())) {
+    memory_ = own_memory_.data();
     write_states();
     return Status::ok();
   }
@@ -140,10 +139,13 @@ Status Session::prepare_operators() {
 Status Session::prepare_all(const SessionMemory& memory) {
   const Graph& graph = model_.graph();
   const size_t count = graph.operators.size();
+  const linnet_allocator* allocator = AllocatorScope::current();
   std::mutex mutex;
   size_t failed = count;
-  Status failure = Status::ok();
+  linnet_status code = LINNET_OK;
+  linnet_message message;  // a status has it on its own thread alone
   const auto prepare = [&](size_t i) {
+    const AllocatorScope scope(allocator);
     const size_t scratch = plan_.scratch_offsets[i];
     const Status status = operations_[i]->prepare(
         Bindings(memory, graph.operators[i],
@@ -152,12 +154,14 @@ Status Session::prepare_all(const SessionMemory& memory) {
     const std::lock_guard lock(mutex);
     if (i > failed) return;  // the first of several is told, whichever thread was faster
     failed = i;
-    failure = name_operator(status, graph.operators[i]);
+    code = status.code();
+    const Status named = name_operator(status, graph.operators[i]);
+    std::snprintf(message.text, sizeof message.text, "%s", named.message());
   };
   parallel_tiles(threads_, count, /*tile=*/1, [&](size_t first, size_t tile) {
     for (size_t i = first; i < first + tile; ++i) prepare(i);
   });
-  return failure;
+  return code == LINNET_OK ? Status::ok() : Status::error(code, "%s", message.text);
 }
 
 Status Session::check_length(size_t count) const {

@@ -10,6 +10,7 @@
 #include <span>
 
 #include "runtime/base/array.h"
+#include "runtime/base/memory.h"
 #include "runtime/base/status.h"
 #include "runtime/exec/checkpoints.h"
 #include "runtime/exec/entry_limits.h"
@@ -23,7 +24,7 @@ namespace linnet {
 
 /// One stream of tokens through a model: its state, its arena and its prepared operators. Belongs
 /// to one thread at a time. Allocates when it opens and never again.
-class Session {
+class Session : public FromAllocator {
  public:
   /// `memory` is null or a 64-byte aligned block of the plan's total_bytes that outlives the
   /// session.
@@ -90,6 +91,9 @@ class Session {
   }
 
   const Model& model() const { return model_; }
+  /// With every default filled in.
+  const linnet_session_options& options() const { return options_; }
+  const SessionPlan& plan() const { return plan_; }
   const Extents& largest() const { return plan_.largest; }
   size_t beams() const { return plan_.beams; }
   /// Tokens that a text or hypothesis may have; 0: any number.
@@ -148,7 +152,7 @@ class Session {
   EntryLimits encode_limits_;
   bool reruns_text_ = false;
   std::byte* memory_ = nullptr;
-  bool owns_memory_ = false;
+  Block own_memory_;  // empty: the caller's
   pthreadpool_t threads_ = nullptr;
   Array<std::byte*> addresses_;      // per tensor
   Array<std::byte> objects_;         // the memory of operations_

@@ -8,6 +8,7 @@
 
 #include "platforms/platform.h"
 #include "runtime/base/array.h"
+#include "runtime/base/memory.h"
 #include "runtime/base/status.h"
 #include "runtime/model/classifier.h"
 #include "runtime/model/graph.h"
@@ -53,7 +54,7 @@ struct Metadata {
 
 /// An opened model: the mapped file, its graph and its matrices packed for this machine. Immutable
 /// once packed; shared by sessions and threads.
-class Model {
+class Model : public FromAllocator {
  public:
   /// Verifies the file itself: every offset, index and type; nothing of it is trusted. That the
   /// operators' shapes fit each other is for exec/verify.h to check, before pack.

@@ -90,15 +90,7 @@ class PackingTarget {
 
 }  // namespace
 
-bool is_packed_type(DataType type) {
-  return type == DataType::f32 || type == DataType::f16 || type == DataType::int8 ||
-         type == DataType::int4;
-}
-
-Status initialize_xnnpack() {
-  if (xnn_initialize(/*allocator=*/nullptr) == xnn_status_success) return Status::ok();
-  return Status::error(LINNET_UNSUPPORTED, "XNNPACK has no kernels for this processor");
-}
+bool is_packed_type(DataType type) { return has_weights(type) && type != DataType::bf16; }
 
 Status packed_matrix_bytes(const LinearWeights& weights, size_t* out) {
   if (weights.type == DataType::int8) {

@@ -18,9 +18,6 @@ namespace linnet {
 /// Whether there are kernels for matrices of this type.
 bool is_packed_type(DataType type);
 
-/// Makes XNNPACK ready; may be called any number of times, from any thread.
-Status initialize_xnnpack();
-
 /// Bytes of the packed matrix. Only the sizes in `weights` are looked at.
 Status packed_matrix_bytes(const LinearWeights& weights, size_t* out);
 

@@ -7,14 +7,10 @@
 #include "runtime/kernels/processor.h"
 #include "runtime/model/packed_layout.h"
 #include "runtime/model/packed_matrix.h"
+#include "runtime/model/xnn_memory.h"
 
 namespace linnet {
 namespace {
-
-size_t whole_pages(size_t bytes) {
-  const size_t page = platform::page_bytes();
-  return (bytes + page - 1) / page * page;
-}
 
 size_t on_boundary(size_t bytes) {
   constexpr size_t alignment = 64;  // of segments
@@ -49,15 +45,10 @@ Status named(const Status& status, const Operator& op) {
 
 }  // namespace
 
-PackedWeights::~PackedWeights() {
-  for (const Entry& entry : entries_) {
-    if (entry.private_bytes > 0) platform::release_pages(entry.packed, entry.private_bytes);
-  }
-}
-
 Status PackedWeights::pack(const Graph& graph, std::span<const StoredSection> sections,
                            const platform::FileMapping* mapping,
                            const linnet_model_options& options) {
+  const Log log(options);
   Status status = initialize_xnnpack();
   if (status.failed()) return status;
   provider_ = provider();
@@ -69,6 +60,7 @@ Status PackedWeights::pack(const Graph& graph, std::span<const StoredSection> se
     return Status::error(LINNET_OUT_OF_MEMORY, "no memory for the list of %zu matrices", matrices);
   }
   size_t done = 0;
+  size_t packed_here = 0;
   for (const Operator& op : graph.operators) {
     for (size_t i = 0; i < MatrixPlace::count(op); ++i) {
       const MatrixPlace place = MatrixPlace::of(op, i);
@@ -78,14 +70,35 @@ Status PackedWeights::pack(const Graph& graph, std::span<const StoredSection> se
       if (!is_packed_type(type) || entry.packed != nullptr) continue;
       status = add(graph, place, sections, mapping, &entry);
       if (status.failed()) return named(status, op);
-      if (entry.private_bytes == 0 || options.progress == nullptr) continue;
+      if (entry.own.size() == 0) continue;
+      ++packed_here;
+      if (options.progress == nullptr) continue;
       if (!options.progress(static_cast<float>(done) / static_cast<float>(matrices),
                             options.progress_context)) {
         return Status::error(LINNET_CANCELLED, "cancelled while packing matrices");
       }
     }
   }
+  log_packing(log, sections, packed_here);
   return Status::ok();
+}
+
+void PackedWeights::log_packing(const Log& log, std::span<const StoredSection> sections,
+                                size_t count) const {
+  if (count == 0) return;
+  const double mebibytes = static_cast<double>(bytes_) / (1 << 20);
+  if (sections.empty()) {
+    log.info(
+        "packed %zu matrices for this processor, %.1f MiB of this process's own: the file "
+        "has none packed",
+        count, mebibytes);
+  } else {
+    const std::string_view processor = sections.front().processor;
+    log.warning(
+        "packed %zu matrices for this processor, %.1f MiB of this process's own: the file "
+        "has them packed for another, such as %.*s",
+        count, mebibytes, static_cast<int>(processor.size()), processor.data());
+  }
 }
 
 Status PackedWeights::make_placeholder_scales(const Graph& graph) {
@@ -197,13 +210,12 @@ Status PackedWeights::pack_one(const LinearWeights& weights,
   size_t bytes = 0;
   Status status = bytes_of(weights, &bytes);
   if (status.failed()) return status;
-  entry->packed = platform::allocate_pages(whole_pages(bytes));
-  if (entry->packed == nullptr) {
+  if (!entry->own.allocate(bytes)) {
     return Status::error(LINNET_OUT_OF_MEMORY, "no memory to pack a [%zu, %zu] matrix",
                          weights.outputs, weights.inputs);
   }
-  entry->private_bytes = whole_pages(bytes);
-  bytes_ += entry->private_bytes;
+  entry->packed = entry->own.data();
+  bytes_ += entry->own.size();
   status = pack_matrix(weights, entry->packed, bytes);
   if (!status.failed() && mapping != nullptr)
     mapping->give_back(weights.matrix, weights.matrix_bytes());

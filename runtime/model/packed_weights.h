@@ -9,6 +9,8 @@
 
 #include "platforms/platform.h"
 #include "runtime/base/array.h"
+#include "runtime/base/log.h"
+#include "runtime/base/memory.h"
 #include "runtime/base/status.h"
 #include "runtime/model/graph.h"
 #include "runtime/model/linear_weights.h"
@@ -41,7 +43,6 @@ class PackedWeights {
   PackedWeights() = default;
   PackedWeights(const PackedWeights&) = delete;
   PackedWeights& operator=(const PackedWeights&) = delete;
-  ~PackedWeights();
 
   /// Finds or packs every matrix of the graph's operators; the pages of `mapping` (null for
   /// borrowed bytes) that held the plain ones that were packed are given back.
@@ -65,7 +66,7 @@ class PackedWeights {
   struct Entry {
     MatrixPlace place;
     void* packed = nullptr;
-    size_t private_bytes = 0;  // 0: lies in the file
+    Block own;  // empty: lies in the file
   };
   struct Layout {
     DataType type = DataType::f32;
@@ -82,6 +83,7 @@ class PackedWeights {
   };
 
   size_t slot_of(const MatrixPlace& place) const;
+  void log_packing(const Log& log, std::span<const StoredSection> sections, size_t count) const;
   Status make_placeholder_scales(const Graph& graph);
   Status add(const Graph& graph, const MatrixPlace& place, std::span<const StoredSection> sections,
              const platform::FileMapping* mapping, Entry* entry);

@@ -62,9 +62,32 @@ LINNET_API const char* linnet_status_name(linnet_status status);
 /* Called now and then with the share done, 0 to 1; returns false to cancel. */
 typedef bool (*linnet_progress)(float done, void* context);
 
+typedef enum linnet_log_level {
+  LINNET_LOG_INFO = 0,   /* what was chosen, such as threads, and what it takes */
+  LINNET_LOG_WARNING = 1 /* all works, but slower or in more memory than it could */
+} linnet_log_level;
+
+/* Called with one line, terminated and without a line's end, on the thread of the call that it is
+ * about: linnet_model_open of the model, linnet_session_open of its sessions. */
+typedef void (*linnet_log)(linnet_log_level level, const char* line, void* context);
+
+/* Where a model and its sessions take memory: what opening takes, and what text calls such as
+ * linnet_generate take before they run. All but the mapped file and a session's threads, which are
+ * the system's. Called from the threads that call Linnet and, while a session opens, from its own,
+ * several at once; must outlive the model. */
+typedef struct linnet_allocator {
+  /* Memory as aligned as malloc's, or NULL, of which the call makes LINNET_OUT_OF_MEMORY. */
+  void* (*allocate)(size_t bytes, void* context);
+  void (*release)(void* memory, void* context); /* never of NULL */
+  void* context;
+} linnet_allocator;
+
 typedef struct linnet_model_options {
   linnet_progress progress; /* while weights are packed for this machine; may be NULL */
   void* progress_context;
+  linnet_log log; /* of the model and its sessions; NULL: nothing is said */
+  void* log_context;
+  linnet_allocator allocator; /* `allocate` NULL: the system's */
 } linnet_model_options;
 
 LINNET_API linnet_model_options linnet_model_options_defaults(void);

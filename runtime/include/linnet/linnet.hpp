@@ -64,6 +64,14 @@ class Model {
     return info;
   }
 
+  /// Label number `index` of a classifier; null: there is none.
+  const char* label(size_t index) const { return linnet_model_label(get(), index); }
+
+  /// What a row of a classifier's logits says of each label; both have as many floats as labels.
+  void label_scores(std::span<const float> logits, std::span<float> scores) const {
+    linnet_model_label_scores(get(), logits.data(), scores.data());
+  }
+
   linnet_generate_options generate_defaults() const {
     return linnet_generate_options_defaults(get());
   }
@@ -210,6 +218,20 @@ class Session {
   Result output(size_t index, linnet_output* out) const {
     Result result;
     result.status = linnet_session_output(get(), index, out, &result.why);
+    return result;
+  }
+
+  /// Replaces `text` by what the model makes of a source text, through its tokenizer.
+  Result translate(std::string_view source, const linnet_translate_options& options,
+                   std::string* text, linnet_translated* out = nullptr) {
+    const linnet_text_callback take = [](const char* bytes, size_t size, void* context) {
+      static_cast<std::string*>(context)->assign(bytes, size);
+      return true;
+    };
+    text->clear();
+    Result result;
+    result.status = linnet_translate(get(), source.data(), source.size(), &options, take, text, out,
+                                     &result.why);
     return result;
   }
 
