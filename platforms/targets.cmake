@@ -12,6 +12,31 @@ function(linnet_sources variable)
   set(${variable} "${sources}" PARENT_SCOPE)
 endfunction()
 
+# linnet_selection(FILE VARIABLE) reads a list of operators and types of weights, as `linnet inspect
+# --operators` prints it, into the form that runtime/base/selection.h takes.
+function(linnet_selection list variable)
+  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${list}")
+  file(STRINGS "${linnet_SOURCE_DIR}/runtime/exec/operator_table.h" known REGEX "^ +entry<")
+  list(TRANSFORM known REPLACE ".*\"(.*)\".*" "operator \\1")
+  list(APPEND known "weights f32" "weights f16" "weights bf16" "weights int8" "weights int4")
+  file(STRINGS "${list}" lines REGEX "^[^#]")
+  set(unknown ${lines})
+  list(REMOVE_ITEM unknown ${known})
+  if(unknown OR NOT lines)
+    message(FATAL_ERROR "${list}: '${unknown}' is not what `linnet inspect --operators` prints")
+  endif()
+  list(TRANSFORM lines REPLACE "^[a-z]+ " "")
+  list(JOIN lines "," selection)
+  set(${variable} ",${selection}," PARENT_SCOPE)
+endfunction()
+
+set(LINNET_OPERATOR_LIST "" CACHE FILEPATH
+  "Build the operators and types of weights of this file alone; see linnet_selection")
+set(LINNET_SELECTION)
+if(LINNET_OPERATOR_LIST)
+  linnet_selection("${LINNET_OPERATOR_LIST}" LINNET_SELECTION)
+endif()
+
 # Everything of ours: language, warnings, sanitizers, dead code removed, includes from the root.
 function(linnet_rules target)
   target_compile_features(${target} PUBLIC cxx_std_20)
@@ -29,6 +54,9 @@ function(linnet_rules target)
   if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
     # Wrong about sums of strings: https://gcc.gnu.org/bugzilla/show_bug.cgi?id=105651
     target_compile_options(${target} PRIVATE -Wno-restrict)
+  endif()
+  if(LINNET_SELECTION)
+    target_compile_definitions(${target} PRIVATE "LINNET_SELECTION=\"${LINNET_SELECTION}\"")
   endif()
   if(PROJECT_IS_TOP_LEVEL)
     target_compile_options(${target} PRIVATE -Werror)

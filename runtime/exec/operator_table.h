@@ -6,6 +6,7 @@
 #include <type_traits>
 #include <variant>
 
+#include "runtime/base/selection.h"
 #include "runtime/ops/causal_conv.h"
 #include "runtime/ops/concatenate.h"
 #include "runtime/ops/dpfp.h"
@@ -39,6 +40,7 @@ namespace linnet {
 /// How the executor makes one kind of operator.
 struct OperatorEntry {
   const char* name;
+  /// Null, as all below: this build leaves the operator out.
   Status (*check)(const Site& site);
   size_t (*scratch_bytes)(const Site& site, const Extents& largest);
   size_t (*rows_before)(const Site& site);  ///< see RowOperation; null: it's none
@@ -49,6 +51,7 @@ struct OperatorEntry {
 template <typename T>
 constexpr OperatorEntry entry(const char* name) {
   static_assert(alignof(T) <= alignof(std::max_align_t));
+  if (!is_selected(name)) return {name, nullptr, nullptr, nullptr, 0, nullptr};
   size_t (*rows_before)(const Site&) = nullptr;
   if constexpr (std::is_base_of_v<RowOperation, T>) rows_before = T::rows_before;
   return {name,        T::check,  T::scratch_bytes,

@@ -5,6 +5,7 @@
 #include "runtime/exec/entry_limits.h"
 #include "runtime/exec/operator_table.h"
 #include "runtime/exec/session_plan.h"
+#include "runtime/model/matrix_place.h"
 
 namespace linnet {
 namespace {
@@ -41,11 +42,33 @@ Status check_whole(const Graph& graph) {
   return Status::ok();
 }
 
+Status left_out(const Operator& op, const char* what, const char* name) {
+  return Status::error(
+      LINNET_UNSUPPORTED,
+      "%.*s: needs %s %s, which this build leaves out: build with a "
+      "LINNET_OPERATOR_LIST that \"linnet inspect --operators\" made of this model",
+      static_cast<int>(op.name.size()), op.name.data(), what, name);
+}
+
+/// That this build has the types of the matrices that the operator multiplies by or looks up in.
+Status check_weights(const Graph& graph, const Operator& op) {
+  const bool is_table = std::holds_alternative<EmbeddingAttributes>(op.attributes);
+  for (size_t i = 0; i < MatrixPlace::count(op) + (is_table ? 1 : 0); ++i) {
+    const int32_t weight = is_table ? op.inputs[1] : MatrixPlace::of(op, i).weight;
+    const DataType type = graph.tensors[static_cast<size_t>(weight)].type;
+    if (!has_weights(type)) return left_out(op, "weights of", weights_name(type));
+  }
+  return Status::ok();
+}
+
 }  // namespace
 
 Status verify_graph(const Graph& graph) {
   for (const Operator& op : graph.operators) {
-    const Status status = entry_of(op).check(Site(graph, op));
+    const OperatorEntry& entry = entry_of(op);
+    if (entry.check == nullptr) return left_out(op, "the operator", entry.name);
+    Status status = entry.check(Site(graph, op));
+    if (!status.failed()) status = check_weights(graph, op);
     if (status.failed()) return status;
   }
   return check_whole(graph);

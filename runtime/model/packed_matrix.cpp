@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "runtime/base/selection.h"
 #include "runtime/kernels/half_panels.h"
 #include "runtime/kernels/int8_matrix.h"
 #include "runtime/model/unit_scales.h"
@@ -13,24 +14,25 @@ constexpr uint8_t nibble_zero = 8;
 
 xnn_status create_linear(const LinearWeights& weights, size_t input_stride, size_t output_stride,
                          xnn_weights_cache_provider* cache, xnn_operator_t* out) {
-  switch (weights.type) {
-    case DataType::int4:
-      if (weights.block == 0) {
-        return xnn_create_fully_connected_nc_qd8_f32_qc4w(
-            weights.inputs, weights.outputs, input_stride, output_stride, nibble_zero,
-            static_cast<const float*>(weights.scales), weights.matrix, weights.bias, -INFINITY,
-            INFINITY, /*flags=*/0, /*code_cache=*/nullptr, cache, out);
-      }
-      return xnn_create_fully_connected_nc_qd8_f32_qb4w(
-          weights.inputs, weights.outputs, input_stride, output_stride, weights.block, nibble_zero,
-          static_cast<const uint16_t*>(weights.scales), weights.matrix, weights.bias, -INFINITY,
+  if (has_weights_of<DataType::int4> && weights.type == DataType::int4) {
+    if (weights.block == 0) {
+      return xnn_create_fully_connected_nc_qd8_f32_qc4w(
+          weights.inputs, weights.outputs, input_stride, output_stride, nibble_zero,
+          static_cast<const float*>(weights.scales), weights.matrix, weights.bias, -INFINITY,
           INFINITY, /*flags=*/0, /*code_cache=*/nullptr, cache, out);
-    default:
-      return xnn_create_fully_connected_nc_f32(
-          weights.inputs, weights.outputs, input_stride, output_stride,
-          static_cast<const float*>(weights.matrix), weights.bias, -INFINITY, INFINITY,
-          /*flags=*/0, /*code_cache=*/nullptr, cache, out);
+    }
+    return xnn_create_fully_connected_nc_qd8_f32_qb4w(
+        weights.inputs, weights.outputs, input_stride, output_stride, weights.block, nibble_zero,
+        static_cast<const uint16_t*>(weights.scales), weights.matrix, weights.bias, -INFINITY,
+        INFINITY, /*flags=*/0, /*code_cache=*/nullptr, cache, out);
   }
+  if (has_weights_of<DataType::f32> && weights.type == DataType::f32) {
+    return xnn_create_fully_connected_nc_f32(
+        weights.inputs, weights.outputs, input_stride, output_stride,
+        static_cast<const float*>(weights.matrix), weights.bias, -INFINITY, INFINITY,
+        /*flags=*/0, /*code_cache=*/nullptr, cache, out);
+  }
+  return xnn_status_unsupported_parameter;
 }
 
 Status explain(xnn_status status, const LinearWeights& weights) {
@@ -93,12 +95,12 @@ class PackingTarget {
 bool is_packed_type(DataType type) { return has_weights(type) && type != DataType::bf16; }
 
 Status packed_matrix_bytes(const LinearWeights& weights, size_t* out) {
-  if (weights.type == DataType::int8) {
+  if (has_weights_of<DataType::int8> && weights.type == DataType::int8) {
     const kernels::Int8Matrix sizes = {.inputs = weights.inputs, .outputs = weights.outputs};
     *out = sizes.panel_count() * kernels::int8_panel_bytes(weights.inputs);
     return Status::ok();
   }
-  if (weights.type == DataType::f16) {
+  if (has_weights_of<DataType::f16> && weights.type == DataType::f16) {
     const kernels::HalfPanels sizes = {.inputs = weights.inputs, .outputs = weights.outputs};
     *out = sizes.panel_count() * kernels::half_panel_bytes(weights.inputs);
     return Status::ok();
@@ -121,14 +123,14 @@ Status packed_matrix_bytes(const LinearWeights& weights, size_t* out) {
 }
 
 Status pack_matrix(const LinearWeights& weights, void* packed, size_t bytes) {
-  if (weights.type == DataType::int8) {
+  if (has_weights_of<DataType::int8> && weights.type == DataType::int8) {
     kernels::pack_int8(static_cast<const int8_t*>(weights.matrix),
                        static_cast<const float*>(weights.scales),
                        weights.block == 0 ? weights.inputs : weights.block, weights.bias,
                        weights.inputs, weights.outputs, static_cast<std::byte*>(packed));
     return Status::ok();
   }
-  if (weights.type == DataType::f16) {
+  if (has_weights_of<DataType::f16> && weights.type == DataType::f16) {
     kernels::pack_half(static_cast<const uint16_t*>(weights.matrix), weights.bias, weights.inputs,
                        weights.outputs, static_cast<std::byte*>(packed));
     return Status::ok();

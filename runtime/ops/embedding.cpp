@@ -1,5 +1,6 @@
 #include "runtime/ops/embedding.h"
 
+#include "runtime/base/selection.h"
 #include "runtime/kernels/gather.h"
 
 namespace linnet {
@@ -37,20 +38,15 @@ Status Embedding::prepare(const Bindings& bindings) {
 
 Status Embedding::run(const Chunk& chunk) {
   const size_t rows = chunk.extents.tokens;
-  switch (type_) {
-    case DataType::f16:
-      kernels::gather_f16(static_cast<const uint16_t*>(table_), width_, ids_, rows, y_);
-      break;
-    case DataType::bf16:
-      kernels::gather_bf16(static_cast<const uint16_t*>(table_), width_, ids_, rows, y_);
-      break;
-    case DataType::int8:
-      kernels::gather_int8(static_cast<const int8_t*>(table_), scales_, block_, width_, ids_, rows,
-                           y_);
-      break;
-    default:
-      kernels::gather_f32(static_cast<const float*>(table_), width_, ids_, rows, y_);
-      break;
+  if (has_weights_of<DataType::f16> && type_ == DataType::f16) {
+    kernels::gather_f16(static_cast<const uint16_t*>(table_), width_, ids_, rows, y_);
+  } else if (has_weights_of<DataType::bf16> && type_ == DataType::bf16) {
+    kernels::gather_bf16(static_cast<const uint16_t*>(table_), width_, ids_, rows, y_);
+  } else if (has_weights_of<DataType::int8> && type_ == DataType::int8) {
+    kernels::gather_int8(static_cast<const int8_t*>(table_), scales_, block_, width_, ids_, rows,
+                         y_);
+  } else {
+    kernels::gather_f32(static_cast<const float*>(table_), width_, ids_, rows, y_);
   }
   return Status::ok();
 }

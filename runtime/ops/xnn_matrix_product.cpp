@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "runtime/base/selection.h"
 #include "runtime/kernels/elementwise.h"
 #include "runtime/ops/parallel.h"
 
@@ -98,12 +99,12 @@ void MatrixProduct::activate_panels(size_t rows, size_t first, size_t count,
 
 Status MatrixProduct::run(size_t rows, const float* x, float* y) {
   if (rows == 0) return Status::ok();
-  if (kernel_ == Kernel::f16) {
+  if (has_weights_of<DataType::f16> && kernel_ == Kernel::f16) {
     run_all_panels(rows, x, {y, output_stride_});
     return Status::ok();
   }
   xnn_status status = xnn_status_success;
-  if (rows != rows_ || x != x_ || y != y_) {
+  if (has_weights_of<DataType::f32> && (rows != rows_ || x != x_ || y != y_)) {
     status = xnn_reshape_fully_connected_nc_f32(operator_, rows, threads_for(rows));
     if (status == xnn_status_success) status = xnn_setup_fully_connected_nc_f32(operator_, x, y);
   }
@@ -112,12 +113,13 @@ Status MatrixProduct::run(size_t rows, const float* x, float* y) {
 
 Status MatrixProduct::run(size_t rows, const QuantizedRows& x, float* y) {
   if (rows == 0) return Status::ok();
-  if (kernel_ == Kernel::int8) {
+  if (has_weights_of<DataType::int8> && kernel_ == Kernel::int8) {
     run_all_panels(rows, x, {y, output_stride_});
     return Status::ok();
   }
   xnn_status status = xnn_status_success;
-  if (rows != rows_ || x.values() != x_ || y != y_) status = set_up(rows, x, y);
+  if (has_weights_of<DataType::int4> && (rows != rows_ || x.values() != x_ || y != y_))
+    status = set_up(rows, x, y);
   return finish(rows, status, x.values(), {y, output_stride_});
 }
 
@@ -127,12 +129,14 @@ size_t MatrixProduct::panels() const {
 
 void MatrixProduct::run_panels(size_t rows, const float* x, size_t first, size_t count,
                                kernels::MutableRows y) const {
+  if (!has_weights_of<DataType::f16>) return;
   kernels::multiply_half_panels(half_, rows, {x, input_stride_}, first, count, y);
   activate_panels(rows, first, count, y);
 }
 
 void MatrixProduct::run_panels(size_t rows, const QuantizedRows& x, size_t first, size_t count,
                                kernels::MutableRows y) const {
+  if (!has_weights_of<DataType::int8>) return;
   if (x.type() == DataType::dynamic_int16) {
     kernels::multiply_int8(int8_, rows, x.int16_rows(), first, count, y);
   } else {

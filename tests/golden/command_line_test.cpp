@@ -237,8 +237,19 @@ TEST_CASE("bench measures what it promises") {
   CHECK(run_linnet({"bench", small_model(), "-p", "3", "-n", "4", "-r", "1"}).exit_code == 0);
 }
 
+TEST_CASE("inspect lists the operators and types of weights that models need") {
+  const Finished finished = run_linnet({"inspect", "--operators", small_model(), small_model()});
+  REQUIRE_SUCCESS(finished);
+  CHECK(finished.output.find("\noperator FastWeight\n") != std::string::npos);
+  CHECK(finished.output.find("\noperator SoftmaxAttention\n") != std::string::npos);
+  CHECK(finished.output.find("\nweights f32\n") != std::string::npos);
+  CHECK(finished.output.find("operator Lstm") == std::string::npos);
+  CHECK(finished.output.find("weights int8") == std::string::npos);
+  CHECK(run_linnet({"inspect", small_model(), small_model()}).exit_code != 0);
+}
+
 TEST_CASE("inspect shows the graph and the memory that is really held") {
-  const Finished finished = run_linnet({"inspect", small_model(), "--json", "--operators"});
+  const Finished finished = run_linnet({"inspect", small_model(), "--json", "--unfolded"});
   REQUIRE_SUCCESS(finished);
   const json report = json::parse(finished.output);
   CHECK(report.at("architecture").is_string());

@@ -4,13 +4,16 @@
 #include <cstdio>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <stdexcept>
 #include <string>
+#include <vector>
 
 #include "tools/linnet/command.h"
 #include "tools/linnet/graph_text.h"
 #include "tools/linnet/inspect_memory.h"
 #include "tools/linnet/model_file.h"
 #include "tools/linnet/open_model.h"
+#include "tools/linnet/operator_list.h"
 #include "tools/linnet/text_format.h"
 
 namespace linnet::cli {
@@ -20,8 +23,10 @@ using Json = nlohmann::ordered_json;
 
 struct Options {
   std::string model;
+  std::vector<std::string> more;
   linnet_session_options session = linnet_session_options_defaults();
   bool operators = false;
+  bool unfolded = false;
   bool json = false;
 };
 
@@ -179,7 +184,7 @@ void print_json(const Options& options, const Inspection& found) {
   Json entries = Json::array();
   for (const auto* entry : *header.entry_points()) {
     Json item = {{"name", entry->name()->str()}, {"operator_count", entry->operators()->size()}};
-    if (options.operators) item["operators"] = operators_json(found.file, *entry);
+    if (options.unfolded) item["operators"] = operators_json(found.file, *entry);
     entries.push_back(item);
   }
   Json report = {{"name", found.info.name},
@@ -208,7 +213,17 @@ void print_json(const Options& options, const Inspection& found) {
   std::printf("%s\n", report.dump(2, ' ', false, Json::error_handler_t::replace).c_str());
 }
 
+int print_operator_list(const Options& options) {
+  std::vector<std::string> models = {options.model};
+  models.insert(models.end(), options.more.begin(), options.more.end());
+  std::printf("%s", operator_list(models).c_str());
+  return 0;
+}
+
 int inspect(Options options) {
+  if (options.operators) return print_operator_list(options);
+  if (!options.more.empty())
+    throw std::runtime_error("inspect takes one model, or several with --operators");
   options.session = with_defaults(options.session);
   Model model;
   MemoryRegions memory = measure_memory(options.model, options.session, &model);
@@ -221,7 +236,7 @@ int inspect(Options options) {
     print_json(options, found);
   } else {
     print_metadata(options, found);
-    print_graph(found, options.operators);
+    print_graph(found, options.unfolded);
     print_memory(options, found);
   }
   return 0;
@@ -233,7 +248,12 @@ Command add_inspect(CLI::App& app) {
   auto options = std::make_shared<Options>();
   CLI::App* command = app.add_subcommand("inspect", "Show a model's graph and memory");
   command->add_option("model", options->model, "A .linnet file")->required();
-  command->add_flag("--operators", options->operators, "Every operator, equal layers not folded");
+  command->add_option("more", options->more, "More of them, for --operators");
+  command->add_flag(
+      "--operators", options->operators,
+      "Only the operators and types of weights that the models need, for the build's\n"
+      "LINNET_OPERATOR_LIST");
+  command->add_flag("--unfolded", options->unfolded, "Every operator, equal layers not folded");
   command->add_option("--chunk", options->session.chunk,
                       "Tokens per chunk of the measured run [256]");
   command->add_option("--context", options->session.context,
@@ -243,7 +263,9 @@ Command add_inspect(CLI::App& app) {
   command->footer(
       "Opens the model, runs one chunk and compares each region's planned bytes with those that\n"
       "the process then holds.\n\n"
-      "Example: linnet inspect model.linnet");
+      "Examples: linnet inspect model.linnet\n"
+      "          linnet inspect --operators model.linnet other.linnet > operators.txt\n"
+      "          cmake --preset release -DLINNET_OPERATOR_LIST=$PWD/operators.txt");
   return {command, [options] { return inspect(*options); }};
 }
 

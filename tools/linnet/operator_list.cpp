@@ -1,0 +1,47 @@
+#include "tools/linnet/operator_list.h"
+
+#include <set>
+
+#include "tools/linnet/matrix_products.h"
+#include "tools/linnet/model_file.h"
+
+namespace linnet::cli {
+namespace {
+
+struct Needs {
+  std::set<std::string> operators;
+  std::set<std::string> weights;
+};
+
+/// Matrices alone have types that a build may leave out; a norm's vector is f32 everywhere.
+void add_operator(const ModelFile& file, const schema::Operator& step, Needs* needs) {
+  const schema::Attributes kind = step.attributes_type();
+  needs->operators.insert(schema::EnumNameAttributes(kind));
+  if (!multiplies(kind) && kind != schema::Attributes::Embedding) return;
+  for (const int32_t input : *step.inputs()) {
+    if (input < 0) continue;
+    const schema::Tensor& tensor = file.tensor(input);
+    if (tensor.storage() == schema::Storage::weight && tensor.shape()->size() > 1)
+      needs->weights.insert(schema::EnumNameDataType(tensor.type()));
+  }
+}
+
+}  // namespace
+
+std::string operator_list(const std::vector<std::string>& models) {
+  Needs needs;
+  std::string list = "# linnet inspect --operators";
+  for (const std::string& path : models) {
+    list += " " + path.substr(path.rfind('/') + 1);
+    const ModelFile file(path);
+    for (const auto* entry : *file.header().entry_points()) {
+      for (const auto* step : *entry->operators()) add_operator(file, *step, &needs);
+    }
+  }
+  list += "\n";
+  for (const std::string& name : needs.operators) list += "operator " + name + "\n";
+  for (const std::string& type : needs.weights) list += "weights " + type + "\n";
+  return list;
+}
+
+}  // namespace linnet::cli
