@@ -1,12 +1,14 @@
-/* The C interface, seen by a C99 compiler: opens a model, plans and opens a session in memory of
- * its own, runs tokens, writes text, forks and saves state, and reads what errors say.
- *   linnet_c_test MODEL.linnet
+/* The C interface, seen by a C99 compiler: every call of linnet.h, and what errors say.
+ *   linnet_c_test MODEL.linnet CLASSIFIER.linnet TRANSLATOR.linnet
  */
+#define _POSIX_C_SOURCE 200809L
+#include <fcntl.h>
 #include <linnet/linnet.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static int failures = 0;
 
@@ -68,8 +70,149 @@ static void check_errors(void) {
         "no room for a message");
   check(strcmp(linnet_status_name(LINNET_INVALID_MODEL), "invalid model") == 0,
         "the name of a status");
+  check(strcmp(linnet_version(), LINNET_VERSION) == 0, "the version of this header");
   linnet_model_close(NULL);
   linnet_session_close(NULL);
+}
+
+struct given {
+  size_t blocks; /* of memory that are out */
+  size_t lines;  /* of the log */
+  bool progressed;
+};
+
+static void* give(size_t bytes, void* context) {
+  void* memory = malloc(bytes);
+  if (memory != NULL) ++((struct given*)context)->blocks;
+  return memory;
+}
+
+static void take_back(void* memory, void* context) {
+  --((struct given*)context)->blocks;
+  free(memory);
+}
+
+static void count_line(linnet_log_level level, const char* line, void* context) {
+  check(level == LINNET_LOG_INFO || level == LINNET_LOG_WARNING, "a level of the log");
+  check(line[0] != '\0' && strchr(line, '\n') == NULL, "one line of the log");
+  ++((struct given*)context)->lines;
+}
+
+static bool see_progress(float done, void* context) {
+  check(done > 0 && done <= 1, "a share done");
+  ((struct given*)context)->progressed = true;
+  return true;
+}
+
+/* From a descriptor and from memory, with memory, log and progress of one's own. */
+static void check_ways_to_open(const char* path) {
+  struct given given = {0, 0, false};
+  linnet_message why;
+  linnet_model* model = NULL;
+  linnet_session* session = NULL;
+  linnet_model_options options = linnet_model_options_defaults();
+  options.progress = see_progress;
+  options.progress_context = &given;
+  options.log = count_line;
+  options.log_context = &given;
+  options.allocator.allocate = give;
+  options.allocator.release = take_back;
+  options.allocator.context = &given;
+  const int fd = open(path, O_RDONLY);
+  check(linnet_model_open_fd(fd, 0, 0, &options, &model, &why) == LINNET_OK, "a descriptor");
+  const off_t size = lseek(fd, 0, SEEK_END);
+  void* bytes = NULL;
+  check(posix_memalign(&bytes, 64, (size_t)size) == 0 && pread(fd, bytes, (size_t)size, 0) == size,
+        "the file's bytes");
+  close(fd);
+  check(given.progressed && given.blocks > 0 && given.lines == 1, "all options are used");
+  check(linnet_session_open(model, NULL, NULL, &session, &why) == LINNET_OK, "a session of it");
+  check(given.lines >= 2, "a line about the session");
+  linnet_session_close(session);
+  linnet_model_close(model);
+  check(given.blocks == 0, "all memory comes back");
+  options.allocator.release = NULL;
+  check(linnet_model_open(path, &options, &model, &why) == LINNET_INVALID_ARGUMENT,
+        "half an allocator");
+
+  check(linnet_model_borrow(bytes, (size_t)size, NULL, &model, &why) == LINNET_OK, "memory");
+  linnet_model_close(model);
+  check(linnet_model_borrow((char*)bytes + 4, 4, NULL, &model, &why) == LINNET_INVALID_ARGUMENT,
+        "memory off its boundary");
+  free(bytes);
+}
+
+static void check_classifier(const char* path) {
+  const int32_t tokens[] = {5, 6, 7, 8, 9};
+  const size_t lengths[] = {3, 2};
+  const linnet_texts texts = {tokens, NULL, NULL, lengths, 2};
+  linnet_message why;
+  linnet_model* model = NULL;
+  linnet_session* session = NULL;
+  linnet_model_info info;
+  linnet_output output;
+  check(linnet_model_open(path, NULL, &model, &why) == LINNET_OK, "a classifier");
+  linnet_model_describe(model, &info);
+  check(info.has_encoder && info.labels > 1, "an encoder with labels");
+  check(linnet_session_open(model, NULL, NULL, &session, &why) == LINNET_OK, "its session");
+  check(linnet_encode(session, &texts, &why) == LINNET_OK, "two texts");
+  check(linnet_session_output(session, 0, &output, &why) == LINNET_OK, "what it made of them");
+  check(output.rows == 2 && output.columns == info.labels && output.per_text, "a row per text");
+  linnet_output none;
+  check(
+      linnet_session_output(session, info.encoder_outputs, &none, &why) == LINNET_INVALID_ARGUMENT,
+      "an output that it does not have");
+  float* scores = malloc(info.labels * sizeof(float));
+  float sum = 0;
+  linnet_model_label_scores(model, output.values, scores);
+  for (size_t i = 0; i < info.labels; ++i) {
+    check(linnet_model_label(model, i) != NULL, "a label");
+    sum += scores[i];
+  }
+  check(linnet_model_label(model, info.labels) == NULL, "no label beyond the last");
+  check(info.label_function != LINNET_LABEL_SOFTMAX || (sum > 0.999f && sum < 1.001f),
+        "probabilities sum to one");
+  free(scores);
+  linnet_session_close(session);
+  linnet_model_close(model);
+}
+
+static void check_translator(const char* path) {
+  const int32_t source[] = {5, 6, 7};
+  const size_t length = 3;
+  const linnet_texts text = {source, NULL, NULL, &length, 1};
+  const int32_t tokens[] = {8, 9};
+  const uint32_t parents[] = {0, 0};
+  int32_t ids[8];
+  linnet_message why;
+  linnet_model* model = NULL;
+  linnet_session* session = NULL;
+  linnet_translated translated;
+  linnet_model_info info;
+  check(linnet_model_open(path, NULL, &model, &why) == LINNET_OK, "an encoder-decoder");
+  linnet_model_describe(model, &info);
+  linnet_session_options options = linnet_session_options_defaults();
+  options.beams = 2;
+  options.context = 32;
+  check(linnet_session_open(model, &options, NULL, &session, &why) == LINNET_OK, "its session");
+  linnet_translate_options translate = linnet_translate_options_defaults(model);
+  translate.beams = 2;
+  translate.max_tokens = 8;
+  check(
+      linnet_translate_ids(session, source, 3, &translate, ids, 8, &translated, &why) == LINNET_OK,
+      "a translation");
+  check(translated.tokens > 0 && translated.tokens <= 8, "of a few tokens");
+  const linnet_status status =
+      linnet_translate(session, "text", 4, &translate, append, NULL, NULL, &why);
+  check(info.has_tokenizer || status == LINNET_UNSUPPORTED, "text needs a tokenizer");
+
+  float* logits = malloc(2 * info.vocabulary * sizeof(float));
+  check(linnet_encode(session, &text, &why) == LINNET_OK, "a source");
+  check(linnet_run(session, tokens, 1, logits, &why) == LINNET_OK, "the decoder's first token");
+  check(linnet_run_beams(session, tokens, parents, 2, logits, &why) == LINNET_OK, "two hypotheses");
+  free(logits);
+  linnet_session_close(session);
+  linnet_model_close(model);
 }
 
 static void check_text(const linnet_model* model) {
@@ -161,6 +304,9 @@ static void check_session(const linnet_model* model) {
   check(memcmp(logits, forked_logits, info.vocabulary * sizeof(float)) == 0,
         "the loaded state too");
 
+  linnet_session_cancel(session);
+  check(linnet_run(session, tokens, 1, NULL, &why) == LINNET_CANCELLED, "a run cancelled before");
+  check(linnet_session_position(session) == 0, "which leaves the state empty");
   linnet_session_on_progress(session, refuse, NULL);
   check(linnet_run(session, tokens, 5, NULL, &why) == LINNET_CANCELLED, "a cancelled run");
   linnet_session_close(fork);
@@ -289,8 +435,8 @@ static void check_ids(const linnet_model* model) {
 int main(int argc, char** argv) {
   linnet_message why;
   linnet_model* model = NULL;
-  if (argc != 2) {
-    fprintf(stderr, "usage: linnet_c_test MODEL.linnet\n");
+  if (argc != 4) {
+    fprintf(stderr, "usage: linnet_c_test MODEL.linnet CLASSIFIER.linnet TRANSLATOR.linnet\n");
     return 2;
   }
   check_errors();
@@ -306,5 +452,8 @@ int main(int argc, char** argv) {
   check_batch(model);
   check_ids(model);
   linnet_model_close(model);
+  check_ways_to_open(argv[1]);
+  check_classifier(argv[2]);
+  check_translator(argv[3]);
   return failures == 0 ? 0 : 1;
 }
