@@ -186,6 +186,7 @@ linnet_status linnet_generate_ids(linnet_session* session, const int32_t* prompt
   if (unable.failed()) return linnet::report(unable, why);
   const linnet_generate_options chosen =
       options != nullptr ? *options : linnet_generate_options_defaults(model);
+  const linnet::AllocatorScope scope(&model->allocator);
   linnet_generated generated = {};
   const linnet::Status status = linnet::generate_ids(
       {session, session->session->gives_all_logits()}, *model->model, model->tokenizer,

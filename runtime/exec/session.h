@@ -91,9 +91,6 @@ class Session : public FromAllocator {
   }
 
   const Model& model() const { return model_; }
-  /// With every default filled in.
-  const linnet_session_options& options() const { return options_; }
-  const SessionPlan& plan() const { return plan_; }
   const Extents& largest() const { return plan_.largest; }
   size_t beams() const { return plan_.beams; }
   /// Tokens that a text or hypothesis may have; 0: any number.
