@@ -14,29 +14,29 @@ struct Description {
   explicit Description(const char* kind, std::span<const Dimension> shape) {
     size_t used = put(0, "%s [", kind);
     for (size_t i = 0; i < shape.size(); ++i) {
-      if (i > 0) used = put(used, ", ");
+      if (i > 0) used = put(used, "%s", ", ");
       switch (shape[i].kind()) {
         case Dimension::Kind::number:
           used = put(used, "%zu", shape[i].number());
           break;
         case Dimension::Kind::tokens:
-          used = put(used, "T");
+          used = put(used, "%s", "T");
           break;
         case Dimension::Kind::logits_rows:
-          used = put(used, "L");
+          used = put(used, "%s", "L");
           break;
         case Dimension::Kind::context:
-          used = put(used, "C");
+          used = put(used, "%s", "C");
           break;
         case Dimension::Kind::texts:
-          used = put(used, "B");
+          used = put(used, "%s", "B");
           break;
         case Dimension::Kind::source:
-          used = put(used, "S");
+          used = put(used, "%s", "S");
           break;
       }
     }
-    put(used, "]");
+    put(used, "%s", "]");
   }
 
  private:

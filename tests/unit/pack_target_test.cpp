@@ -12,6 +12,7 @@
 #include "runtime/model/matrix_packer.h"
 #include "runtime/model/packed_layout.h"
 #include "runtime/model/packed_matrix.h"
+#include "runtime/model/xnn_memory.h"
 #include "tests/ops/stored_rows.h"
 
 #if defined(__linux__) && (defined(__aarch64__) || defined(__arm__))
