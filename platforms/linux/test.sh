@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds Linnet and runs every check.
 #
-#   platforms/linux/test.sh                 tests, tests under sanitizers, fuzzing, format, clang-tidy
+#   platforms/linux/test.sh                 tests, tests under sanitizers, format, clang-tidy
 #   platforms/linux/test.sh --quick         only the tests
 #   platforms/linux/test.sh --arch arm64    the tests, built for 64-bit Arm and run in an emulator: as
 #                                           a processor with all instructions and one with few
@@ -71,12 +71,6 @@ has_clang_tool() {
   return 1
 }
 
-# Seconds of each target; see tests/fuzz/README.md for more.
-fuzz() {
-  has_clang_tool clang++ || return 0
-  build_and_test fuzz
-}
-
 check_format() {
   has_clang_tool clang-format || return 0
   sources | xargs clang-format --dry-run -Werror
@@ -99,7 +93,7 @@ check_tidy() {
 }
 
 options=(--java)
-[[ $quick == false && $arch =~ ^(x86|all)$ ]] && options+=(--checks --fuzz)
+[[ $quick == false && $arch =~ ^(x86|all)$ ]] && options+=(--checks)
 [[ $arch =~ ^(arm64|all)$ ]] && options+=(--arm64)
 [[ $arch == armv7 ]] && options+=(--armv7)
 platforms/linux/install.sh "${options[@]}"
@@ -109,7 +103,6 @@ if [[ $arch =~ ^(x86|all)$ ]]; then
   if [[ $quick == false ]]; then
     check 'tests under sanitizers' build_and_test sanitize
     check 'tests of threads under TSan' build_and_test tsan
-    check 'fuzzing' fuzz
     check 'format' check_format
     check 'scripts' check_scripts
     check 'clang-tidy' check_tidy

@@ -13,6 +13,7 @@
 #include "tests/fuzz/fuzz_target.h"
 #include "tests/unit/temp_folder.h"
 
+// Weak, since few targets have one. NOLINTNEXTLINE(readability-redundant-declaration)
 extern "C" __attribute__((weak)) size_t LLVMFuzzerCustomMutator(uint8_t*, size_t, size_t, unsigned);
 
 namespace {
