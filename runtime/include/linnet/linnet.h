@@ -293,7 +293,8 @@ typedef struct linnet_operator_run {
   uint64_t nanoseconds; /* on the wall clock, until the last of the session's threads was done */
 } linnet_operator_run;
 
-/* Called on the caller's thread after every operator of linnet_run and linnet_generate. It belongs
+/* Called on the caller's thread after every operator of linnet_run and linnet_generate, which then
+ * run one by one, where small neighbours otherwise share one pass over the tokens. It belongs
  * to this session alone, not to its forks. NULL: none, and no clock is read. */
 typedef void (*linnet_operator_callback)(const linnet_operator_run* run, void* context);
 LINNET_API void linnet_session_on_operator(linnet_session* session,
