@@ -78,10 +78,9 @@ constexpr size_t most_block = 1 << 16;
 
 Status check_block(const Tensor& tensor) {
   if (tensor.block <= most_block) return Status::ok();
-  return Status::error(LINNET_UNSUPPORTED,
-                       "tensor %.*s: has a scale for every %zu values; this runtime takes %zu",
-                       static_cast<int>(tensor.name.size()), tensor.name.data(), tensor.block,
-                       most_block);
+  return Status::error(
+      LINNET_UNSUPPORTED, "tensor %.*s: has a scale for every %zu values; this runtime takes %zu",
+      static_cast<int>(tensor.name.size()), tensor.name.data(), tensor.block, most_block);
 }
 
 Status check_int4(const Tensor& tensor) {

@@ -41,7 +41,8 @@ Status PositionEmbedding::prepare(const Bindings& bindings) {
 Status PositionEmbedding::run(const Chunk& chunk) {
   for (size_t i = 0; i < chunk.texts.size(); ++i) {
     const TextRows& text = chunk.texts[i];
-    const kernels::ConstRows rows = {table_[static_cast<size_t>(chunk.position_of(i))], table_.stride};
+    const kernels::ConstRows rows = {table_[static_cast<size_t>(chunk.position_of(i))],
+                                     table_.stride};
     const kernels::ElementwiseStep add = {ElementwiseFunction::add, rows, 1, 0};
     kernels::elementwise(text.count, width_, {x_[text.first], x_.stride}, {&add, 1},
                          {y_[text.first], y_.stride});

@@ -86,7 +86,8 @@ TEST_CASE_FIXTURE(Fixture,
   CHECK(graph.decode.operators.size() == before);
 }
 
-TEST_CASE_FIXTURE(Fixture, "gates of one input become one, and an activation an operator behind it") {
+TEST_CASE_FIXTURE(Fixture,
+                  "gates of one input become one, and an activation an operator behind it") {
   const LinearOptions gate = {.role = WeightRole::gate};
   LinearOptions beta_options = gate;
   beta_options.activation = schema::Activation::sigmoid;
