@@ -96,9 +96,10 @@ struct Fixture {
   }
 
   void check_same_as_alone() {
-    const std::vector<float> expected = run(450, 1, /*alone=*/true);
-    for (const uint32_t threads : {1U, 2U, 3U}) {
-      for (const uint32_t chunk : {1U, 3U, 97U, 450U}) {
+    for (const uint32_t chunk : {1U, 3U, 97U, 450U}) {
+      // Of this chunk: XNNPACK multiplies a single row in another order than many.
+      const std::vector<float> expected = run(chunk, 1, /*alone=*/true);
+      for (const uint32_t threads : {1U, 2U, 3U}) {
         CAPTURE(threads);
         CAPTURE(chunk);
         CHECK(run(chunk, threads, /*alone=*/false) == expected);
