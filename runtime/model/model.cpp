@@ -38,8 +38,12 @@ SearchDefaults read_search(const schema::Search& from) {
   return to;
 }
 
-Generation read_generation(const schema::Generation& from) {
-  Generation to;
+Status read_generation(const schema::Generation& from, Generation* out) {
+  if (from.search() != nullptr && from.search()->stopping() > schema::Stopping::MAX) {
+    return Status::error(LINNET_UNSUPPORTED, "has a way to stop a search, %d, that is not known",
+                         static_cast<int>(from.search()->stopping()));
+  }
+  Generation& to = *out;
   if (from.end_ids() != nullptr) to.end_ids = {from.end_ids()->data(), from.end_ids()->size()};
   to.temperature = from.temperature();
   to.top_k = from.top_k();
@@ -48,7 +52,7 @@ Generation read_generation(const schema::Generation& from) {
   to.repetition_penalty = from.repetition_penalty();
   to.context = from.context();
   if (from.search() != nullptr) to.search = read_search(*from.search());
-  return to;
+  return Status::ok();
 }
 
 // FNV-1a, http://www.isthe.com/chongo/tech/comp/fnv: the header holds the SHA-256 of the source
@@ -96,7 +100,9 @@ Status Model::load() {
   Status status = read_header(file, &header);
   if (status.failed()) return status;
   metadata_ = read_metadata(*header->metadata());
-  if (header->generation() != nullptr) generation_ = read_generation(*header->generation());
+  if (header->generation() != nullptr)
+    status = read_generation(*header->generation(), &generation_);
+  if (status.failed()) return status;
   status = read_tensors(file, *header, &graph_);
   if (status.failed()) return status;
   status = read_entry_points(*header, &graph_);
