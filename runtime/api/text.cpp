@@ -1,6 +1,7 @@
 #include <linnet/linnet.h>
 
 #include <algorithm>
+#include <type_traits>
 
 #include "runtime/api/arguments.h"
 #include "runtime/api/handles.h"
@@ -89,6 +90,31 @@ Status translate_text(linnet_session* session, std::string_view text,
   return status;
 }
 
+template <typename Prompt, typename Sink>
+using Generate = Status (*)(Writer, const Model&, const Tokenizer&, Prompt,
+                            const linnet_generate_options&, Sink, linnet_generated*);
+
+/// What generating from text and from ids have in common.
+template <typename Prompt, typename Sink>
+linnet_status generate_from(linnet_session* session, std::type_identity_t<Prompt> prompt,
+                            Generate<Prompt, Sink> generate, const linnet_generate_options* options,
+                            std::type_identity_t<Sink> sink, linnet_generated* out,
+                            linnet_message* why) {
+  if (session == nullptr || (prompt.data() == nullptr && !prompt.empty()))
+    return report(missing_argument(), why);
+  const linnet_model* model = session->model;
+  const Status unable = check_writes(*model->model);
+  if (unable.failed()) return report(unable, why);
+  const linnet_generate_options chosen =
+      options != nullptr ? *options : linnet_generate_options_defaults(model);
+  const AllocatorScope scope(&model->allocator);
+  linnet_generated generated = {};
+  const Status status = generate({session, session->session->gives_all_logits()}, *model->model,
+                                 model->tokenizer, prompt, chosen, sink, &generated);
+  if (out != nullptr) *out = generated;
+  return report(status, why);
+}
+
 }  // namespace
 }  // namespace linnet
 
@@ -157,42 +183,16 @@ linnet_generate_options linnet_generate_options_defaults(const linnet_model* mod
 linnet_status linnet_generate(linnet_session* session, const char* prompt, size_t size,
                               const linnet_generate_options* options, linnet_text_callback callback,
                               void* context, linnet_generated* out, linnet_message* why) {
-  if (session == nullptr || (prompt == nullptr && size > 0)) {
-    return linnet::report(linnet::missing_argument(), why);
-  }
-  const linnet_model* model = session->model;
-  const linnet::Status unable = linnet::check_writes(*model->model);
-  if (unable.failed()) return linnet::report(unable, why);
-  const linnet_generate_options chosen =
-      options != nullptr ? *options : linnet_generate_options_defaults(model);
-  const linnet::AllocatorScope scope(&model->allocator);
-  linnet_generated generated = {};
-  const linnet::Status status = linnet::generate(
-      {session, session->session->gives_all_logits()}, *model->model, model->tokenizer,
-      {prompt, size}, chosen, {.callback = callback, .context = context}, &generated);
-  if (out != nullptr) *out = generated;
-  return linnet::report(status, why);
+  return linnet::generate_from(session, {prompt, size}, linnet::generate, options,
+                               {.callback = callback, .context = context}, out, why);
 }
 
 linnet_status linnet_generate_ids(linnet_session* session, const int32_t* prompt, size_t count,
                                   const linnet_generate_options* options,
                                   linnet_token_callback callback, void* context,
                                   linnet_generated* out, linnet_message* why) {
-  if (session == nullptr || (prompt == nullptr && count > 0)) {
-    return linnet::report(linnet::missing_argument(), why);
-  }
-  const linnet_model* model = session->model;
-  const linnet::Status unable = linnet::check_writes(*model->model);
-  if (unable.failed()) return linnet::report(unable, why);
-  const linnet_generate_options chosen =
-      options != nullptr ? *options : linnet_generate_options_defaults(model);
-  const linnet::AllocatorScope scope(&model->allocator);
-  linnet_generated generated = {};
-  const linnet::Status status = linnet::generate_ids(
-      {session, session->session->gives_all_logits()}, *model->model, model->tokenizer,
-      {prompt, count}, chosen, {.callback = callback, .context = context}, &generated);
-  if (out != nullptr) *out = generated;
-  return linnet::report(status, why);
+  return linnet::generate_from(session, {prompt, count}, linnet::generate_ids, options,
+                               {.callback = callback, .context = context}, out, why);
 }
 
 linnet_translate_options linnet_translate_options_defaults(const linnet_model* model) {

@@ -2,6 +2,8 @@
 
 #include <linnet/linnet.h>
 
+#include <cstdarg>
+
 namespace linnet {
 
 /// Whom a model's lines go to; by default nobody.
@@ -17,6 +19,9 @@ class Log {
   [[gnu::format(printf, 2, 3)]] void warning(const char* format, ...) const;
 
  private:
+  [[gnu::format(printf, 3, 0)]] void write(linnet_log_level level, const char* format,
+                                           va_list arguments) const;
+
   linnet_log callback_ = nullptr;
   void* context_ = nullptr;
 };

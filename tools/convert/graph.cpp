@@ -1,5 +1,6 @@
 #include "tools/convert/graph.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace linnet::convert {
@@ -76,6 +77,16 @@ std::vector<const EntryPoint*> Graph::entry_points() const {
     if (!entry->inputs.empty()) found.push_back(entry);
   }
   return found;
+}
+
+bool Graph::makes(const Operator& op, int32_t tensor) const {
+  const auto memory_of = [this](int32_t index) {
+    const int32_t base = tensors[static_cast<size_t>(index)].base;
+    return base >= 0 ? base : index;
+  };
+  const int32_t memory = memory_of(tensor);
+  return std::ranges::any_of(op.outputs,
+                             [&](int32_t output) { return memory_of(output) == memory; });
 }
 
 void order_tensors(Graph& graph) { TensorOrder(graph).run(); }

@@ -185,6 +185,9 @@ struct Graph {
   std::vector<EntryPoint*> entry_points();
   std::vector<const EntryPoint*> entry_points() const;
 
+  /// Whether an operator makes a tensor, or the one that it is columns of.
+  bool makes(const Operator& op, int32_t tensor) const;
+
   uint32_t vocabulary = 0;
   uint32_t context = 0;  ///< positions the model was trained for; 0: unbounded
   Labels labels = {};    ///< without names: no classifier

@@ -35,10 +35,6 @@ class Gatherer {
 
  private:
   const Tensor& tensor(int32_t index) const { return graph_.tensors[static_cast<size_t>(index)]; }
-  int32_t memory_of(int32_t index) const {
-    return tensor(index).base >= 0 ? tensor(index).base : index;
-  }
-
   bool is_product(const Operator& op) const {
     if (!std::holds_alternative<Linear>(op.attributes)) return false;
     const schema::DataType type = tensor(op.inputs[1]).type;
@@ -47,13 +43,9 @@ class Gatherer {
 
   /// Whether the operator's rows are made by one of [first, end).
   bool reads_any_of(const Operator& op, size_t first, size_t end) const {
-    const int32_t memory = memory_of(op.inputs[0]);
-    return std::any_of(
-        operators_.begin() + static_cast<std::ptrdiff_t>(first),
-        operators_.begin() + static_cast<std::ptrdiff_t>(end), [&](const Operator& other) {
-          return std::ranges::any_of(other.outputs,
-                                     [&](int32_t output) { return memory_of(output) == memory; });
-        });
+    return std::any_of(operators_.begin() + static_cast<std::ptrdiff_t>(first),
+                       operators_.begin() + static_cast<std::ptrdiff_t>(end),
+                       [&](const Operator& other) { return graph_.makes(other, op.inputs[0]); });
   }
 
   const Graph& graph_;

@@ -138,17 +138,9 @@ class ActivationQuantizer {
     return entry->second;
   }
 
-  int32_t memory_of(int32_t tensor) const {
-    const int32_t base = graph_.tensors[static_cast<size_t>(tensor)].base;
-    return base >= 0 ? base : tensor;
-  }
-
   /// Behind the last operator so far that wrote to the tensor, and the Quantize operators there.
   std::vector<Operator>::iterator behind_maker_of(int32_t tensor) {
-    const auto makes = [&](const Operator& op) {
-      return std::ranges::any_of(
-          op.outputs, [&](int32_t output) { return memory_of(output) == memory_of(tensor); });
-    };
+    const auto makes = [&](const Operator& op) { return graph_.makes(op, tensor); };
     auto place = std::find_if(operators_.rbegin(), operators_.rend(), makes).base();
     const auto is_quantize = [](const Operator& op) {
       return std::holds_alternative<Quantize>(op.attributes);
