@@ -30,6 +30,10 @@ class FileMapping {
   const std::byte* data() const { return data_; }
   size_t size() const { return size_; }
 
+  /// Says that all of a part of the mapping will be read: the system may do so, and map it, in huge
+  /// pages, of which a walk through the weights faults for fewer.
+  void expect(const void* first, size_t bytes) const;
+
   /// Lets go of the memory behind a part of the mapping; it is read from the file again if touched.
   void give_back(const void* first, size_t bytes) const;
 
@@ -66,6 +70,11 @@ class NewFile {
 
 /// Zeroed memory in whole pages straight from the system; null when there is none.
 void* allocate_pages(size_t bytes);
+
+/// Says that all of a part of such memory, from the start of a page, will be used: it may be in huge
+/// pages.
+void expect_pages(void* first, size_t bytes);
+
 void release_pages(void* pages, size_t bytes);
 
 size_t page_bytes();

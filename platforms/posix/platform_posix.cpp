@@ -93,6 +93,14 @@ Status FileMapping::open(int descriptor, uint64_t offset, uint64_t size, FileMap
   return Status::ok();
 }
 
+void FileMapping::expect(const void* first, size_t bytes) const {
+  // Outwards to pages, so that what is asked for neighbours joins up.
+  const auto offset = static_cast<size_t>(static_cast<const std::byte*>(first) -
+                                          static_cast<const std::byte*>(base_));
+  const size_t begin = offset / page_bytes() * page_bytes();
+  expect_pages(static_cast<std::byte*>(base_) + begin, offset + bytes - begin);
+}
+
 void FileMapping::give_back(const void* first, size_t bytes) const {
   const auto page = static_cast<uintptr_t>(page_bytes());
   const uintptr_t begin = (reinterpret_cast<uintptr_t>(first) + page - 1) / page * page;
@@ -106,6 +114,16 @@ void FileMapping::give_back(const void* first, size_t bytes) const {
 void* allocate_pages(size_t bytes) {
   void* pages = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   return pages == MAP_FAILED ? nullptr : pages;
+}
+
+void expect_pages(void* first, size_t bytes) {
+#if defined(MADV_HUGEPAGE)
+  // Only advice: where there are no huge pages, small ones serve.
+  madvise(first, bytes, MADV_HUGEPAGE);
+#else
+  static_cast<void>(first);
+  static_cast<void>(bytes);
+#endif
 }
 
 void release_pages(void* pages, size_t bytes) {

@@ -94,4 +94,8 @@ bool Block::allocate(size_t bytes) {
   return data_ != nullptr;
 }
 
+void Block::expect(size_t bytes) const {
+  if (is_mapped_) platform::expect_pages(data_, bytes);
+}
+
 }  // namespace linnet

@@ -60,6 +60,9 @@ class Block {
   /// False, and empty, when there is no memory. Only of an empty block.
   [[nodiscard]] bool allocate(size_t bytes);
 
+  /// Says that its first `bytes` will all be used.
+  void expect(size_t bytes) const;
+
   std::byte* data() const { return data_; }
   /// Bytes that the block takes, which may be more than were asked for.
   size_t size() const { return size_; }

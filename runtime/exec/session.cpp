@@ -78,6 +78,7 @@ Status Session::take_memory(std::byte* memory) {
   }
   if (own_memory_.allocate(plan_.total_bytes())) {
     memory_ = own_memory_.data();
+    own_memory_.expect(plan_.recurrent_bytes);
     write_states();
     return Status::ok();
   }

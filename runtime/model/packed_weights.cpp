@@ -139,7 +139,7 @@ Status PackedWeights::add(const Graph& graph, const MatrixPlace& place,
                           const platform::FileMapping* mapping, Entry* entry) {
   entry->place = place;
   const LinearWeights weights = place.weights(graph);
-  const Status status = find_stored(weights, sections, entry);
+  const Status status = find_stored(weights, sections, mapping, entry);
   if (status.failed() || entry->packed != nullptr) return status;
   return pack_one(weights, sections, mapping, entry);
 }
@@ -169,7 +169,8 @@ Status PackedWeights::layout_of(const LinearWeights& weights, uint64_t* out) {
 /// Leaves the entry empty where the file has no section for this machine. The matrices of a stack
 /// lie there one behind another, each on a boundary.
 Status PackedWeights::find_stored(const LinearWeights& weights,
-                                  std::span<const StoredSection> sections, Entry* entry) {
+                                  std::span<const StoredSection> sections,
+                                  const platform::FileMapping* mapping, Entry* entry) {
   for (const StoredSection& section : sections) {
     if (section.type != weights.type) continue;
     uint64_t layout = 0;
@@ -191,6 +192,7 @@ Status PackedWeights::find_stored(const LinearWeights& weights,
       }
       entry->packed = const_cast<std::byte*>(static_cast<const std::byte*>(stored.data)) +
                       entry->place.part * step;
+      if (mapping != nullptr) mapping->expect(entry->packed, bytes);
       return Status::ok();
     }
   }

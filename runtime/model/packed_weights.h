@@ -90,7 +90,7 @@ class PackedWeights {
   Status layout_of(const LinearWeights& weights, uint64_t* out);
   Status bytes_of(const LinearWeights& weights, size_t* out);
   Status find_stored(const LinearWeights& weights, std::span<const StoredSection> sections,
-                     Entry* entry);
+                     const platform::FileMapping* mapping, Entry* entry);
   Status pack_one(const LinearWeights& weights, std::span<const StoredSection> sections,
                   const platform::FileMapping* mapping, Entry* entry);
 

@@ -16,6 +16,8 @@
 namespace linnet::convert {
 namespace {
 
+constexpr size_t kBlockBytes = size_t{4} << 20;  // whole huge pages, at multiples of their size
+
 /// The folder's entry is what makes a rename last; not every file system can sync one.
 void sync_folder_of(const std::string& path) {
   const std::filesystem::path folder = std::filesystem::path(path).parent_path();
@@ -49,20 +51,24 @@ void OutputFile::fail(const std::string& action) {
   fail_file(path_, action + ": " + std::strerror(errno));
 }
 
-void OutputFile::write_at(uint64_t offset, std::span<const std::byte> bytes) {
-  while (!bytes.empty()) {
-    const ssize_t put =
-        ::pwrite(descriptor_, bytes.data(), bytes.size(), static_cast<off_t>(offset));
+void OutputFile::write_block() {
+  for (std::span<const std::byte> left = block_; !left.empty();) {
+    const ssize_t put = ::write(descriptor_, left.data(), left.size());
     if (put < 0 && errno == EINTR) continue;
     if (put < 0) fail("cannot write");
-    bytes = bytes.subspan(static_cast<size_t>(put));
-    offset += static_cast<uint64_t>(put);
+    left = left.subspan(static_cast<size_t>(put));
   }
+  block_.clear();
 }
 
 void OutputFile::write(std::span<const std::byte> bytes) {
-  write_at(position_, bytes);
   position_ += bytes.size();
+  while (!bytes.empty()) {
+    const size_t count = std::min(bytes.size(), kBlockBytes - block_.size());
+    block_.insert(block_.end(), bytes.begin(), bytes.begin() + static_cast<ptrdiff_t>(count));
+    bytes = bytes.subspan(count);
+    if (block_.size() == kBlockBytes) write_block();
+  }
 }
 
 void OutputFile::pad_to(uint64_t alignment) {
@@ -76,6 +82,7 @@ void OutputFile::pad_to(uint64_t alignment) {
 }
 
 void OutputFile::commit() {
+  write_block();
   if (::fsync(descriptor_) != 0) fail("cannot write to disk");
   if (std::rename(partial_path_.c_str(), path_.c_str()) != 0) fail("cannot put in place");
   // From here on the file is whole, so the destructor has nothing to remove.
