@@ -2,6 +2,7 @@
 
 #include "runtime/api/arguments.h"
 #include "runtime/api/handles.h"
+#include "runtime/base/selection.h"
 #include "runtime/kernels/int8_matrix.h"
 #include "runtime/kernels/processor.h"
 #include "runtime/model/matrix_packer.h"
@@ -20,6 +21,12 @@ Status check_sizes(const linnet_matrix& matrix) {
   if (!has_scales && matrix.type != LINNET_MATRIX_F32 && matrix.type != LINNET_MATRIX_F16) {
     return Status::error(LINNET_INVALID_ARGUMENT, "type %d is not one that is packed",
                          static_cast<int>(matrix.type));
+  }
+  const auto type = static_cast<DataType>(matrix.type);
+  if (!has_weights(type)) {
+    return Status::error(LINNET_UNSUPPORTED,
+                         "weights of %s, which this build leaves out (LINNET_OPERATOR_LIST)",
+                         weights_name(type));
   }
   if (matrix.outputs == 0 || matrix.inputs == 0 ||
       matrix.outputs > SIZE_MAX / sizeof(double) / matrix.inputs) {

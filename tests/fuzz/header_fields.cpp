@@ -5,6 +5,7 @@
 #include <cstring>
 #include <set>
 #include <stdexcept>
+#include <string_view>
 
 #include "tests/unit/temp_folder.h"
 
@@ -19,14 +20,34 @@ constexpr size_t prefix_bytes = 4;
 constexpr size_t most_fields = 1 << 16;
 constexpr int most_depth = 16;
 
+/// Where a walk is. Most walks want no names: one becomes a string where it is asked for.
+class Path {
+ public:
+  explicit Path(std::string_view root) : part_(root) {}
+  Path(const Path& parent, std::string_view part) : parent_(&parent), part_(part) {}
+  Path(const Path& parent, size_t index) : parent_(&parent), index_(index) {}
+
+  std::string name() const {
+    if (parent_ == nullptr) return std::string(part_);
+    if (part_.empty()) return parent_->name() + '[' + std::to_string(index_) + ']';
+    return parent_->name().append(".").append(part_);
+  }
+
+ private:
+  const Path* parent_ = nullptr;
+  std::string_view part_;
+  size_t index_ = 0;  // in a vector, where there is no part
+};
+
 /// Walks one header as https://flatbuffers.dev/internals lays it out.
 class Walk {
  public:
-  explicit Walk(std::span<const std::byte> file) : file_(file) {}
+  Walk(std::span<const std::byte> file, Names names) : file_(file), names_(names) {}
 
   std::vector<HeaderField> from(const StructDef& root) {
-    add("header", 0, 4, FieldKind::length);
-    follow("Model", prefix_bytes, [&](size_t at) { table("Model", at, root); });
+    add(Path("header"), 0, 4, FieldKind::length);
+    const Path model("Model");
+    follow(model, prefix_bytes, [&](size_t at) { table(model, at, root); });
     return std::move(fields_);
   }
 
@@ -38,18 +59,18 @@ class Walk {
     return true;
   }
 
-  bool add(const std::string& name, size_t at, size_t bytes, FieldKind kind) {
+  bool add(const Path& path, size_t at, size_t bytes, FieldKind kind) {
     if (at > file_.size() || file_.size() - at < bytes || fields_.size() == most_fields)
       return false;
-    fields_.push_back({name, at, bytes, kind});
+    fields_.push_back({names_ == Names::given ? path.name() : "", at, bytes, kind});
     return true;
   }
 
   /// The offset at `at`, and what it leads to, once.
   template <typename Then>
-  void follow(const std::string& name, size_t at, Then&& then) {
+  void follow(const Path& path, size_t at, Then&& then) {
     uint32_t offset = 0;
-    if (!read(at, &offset) || !add(name + ".offset", at, 4, FieldKind::offset)) return;
+    if (!read(at, &offset) || !add(Path(path, "offset"), at, 4, FieldKind::offset)) return;
     const size_t target = at + offset;
     if (target >= file_.size() || depth_ == most_depth || !seen_.insert(target).second) return;
     ++depth_;
@@ -57,15 +78,15 @@ class Walk {
     --depth_;
   }
 
-  void table(const std::string& name, size_t at, const StructDef& type) {
+  void table(const Path& path, size_t at, const StructDef& type) {
     int32_t back = 0;
-    if (!read(at, &back) || !add(name + ".vtable", at, 4, FieldKind::offset)) return;
+    if (!read(at, &back) || !add(Path(path, "vtable"), at, 4, FieldKind::offset)) return;
     const size_t vtable = at - static_cast<size_t>(static_cast<ptrdiff_t>(back));
     uint16_t vtable_bytes = 0;
     if (!read(vtable, &vtable_bytes)) return;
     const bool is_new = seen_.insert(vtable).second;
     for (size_t entry = 0; is_new && entry + 2 <= vtable_bytes; entry += 2) {
-      if (!add(name + ".vtable_entry", vtable + entry, 2, FieldKind::vtable_entry)) return;
+      if (!add(Path(path, "vtable_entry"), vtable + entry, 2, FieldKind::vtable_entry)) return;
     }
     for (const FieldDef* field : type.fields.vec) {
       uint16_t place = 0;
@@ -76,50 +97,51 @@ class Walk {
         uint16_t chooser = 0;  // the union's type is the field before it
         if (!read(vtable + entry - 2, &chooser) || !read(at + chooser, &chosen)) continue;
       }
-      value(name + '.' + field->name, at + place, field->value.type, chosen);
+      value(Path(path, field->name), at + place, field->value.type, chosen);
     }
   }
 
-  void fixed(const std::string& name, size_t at, const StructDef& type) {
+  void fixed(const Path& path, size_t at, const StructDef& type) {
     for (const FieldDef* field : type.fields.vec) {
-      value(name + '.' + field->name, at + field->value.offset, field->value.type, 0);
+      value(Path(path, field->name), at + field->value.offset, field->value.type, 0);
     }
   }
 
-  void value(const std::string& name, size_t at, const Type& type, uint8_t chosen) {
+  void value(const Path& path, size_t at, const Type& type, uint8_t chosen) {
     switch (type.base_type) {
       case flatbuffers::BASE_TYPE_STRING:
-        return follow(name, at,
-                      [&](size_t to) { add(name + ".length", to, 4, FieldKind::length); });
+        return follow(path, at,
+                      [&](size_t to) { add(Path(path, "length"), to, 4, FieldKind::length); });
       case flatbuffers::BASE_TYPE_VECTOR:
-        return follow(name, at, [&](size_t to) { vector(name, to, type.VectorType()); });
+        return follow(path, at, [&](size_t to) { vector(path, to, type.VectorType()); });
       case flatbuffers::BASE_TYPE_UNION: {
         const flatbuffers::EnumVal* option = type.enum_def->ReverseLookup(chosen);
         if (option == nullptr || option->union_type.struct_def == nullptr) return;
-        return follow(name, at, [&](size_t to) {
-          table(name + '.' + option->name, to, *option->union_type.struct_def);
+        return follow(path, at, [&](size_t to) {
+          table(Path(path, option->name), to, *option->union_type.struct_def);
         });
       }
       case flatbuffers::BASE_TYPE_STRUCT:
-        if (type.struct_def->fixed) return fixed(name, at, *type.struct_def);
-        return follow(name, at, [&](size_t to) { table(name, to, *type.struct_def); });
+        if (type.struct_def->fixed) return fixed(path, at, *type.struct_def);
+        return follow(path, at, [&](size_t to) { table(path, to, *type.struct_def); });
       default:
-        add(name, at, flatbuffers::SizeOf(type.base_type), FieldKind::scalar);
+        add(path, at, flatbuffers::SizeOf(type.base_type), FieldKind::scalar);
     }
   }
 
-  void vector(const std::string& name, size_t at, const Type& element) {
+  void vector(const Path& path, size_t at, const Type& element) {
     uint32_t length = 0;
-    if (!read(at, &length) || !add(name + ".length", at, 4, FieldKind::length)) return;
+    if (!read(at, &length) || !add(Path(path, "length"), at, 4, FieldKind::length)) return;
     const size_t step = flatbuffers::InlineSize(element);
     for (size_t i = 0; i < length && fields_.size() < most_fields; ++i) {
       const size_t place = at + 4 + i * step;
       if (place + step > file_.size()) return;
-      value(name + '[' + std::to_string(i) + ']', place, element, 0);
+      value(Path(path, i), place, element, 0);
     }
   }
 
   std::span<const std::byte> file_;
+  Names names_;
   std::vector<HeaderField> fields_;
   std::set<size_t> seen_;  // what was walked already; a hostile header may lead in circles
   int depth_ = 0;
@@ -138,8 +160,9 @@ HeaderSchema::HeaderSchema() : parsed_(std::make_unique<Parsed>()) {
 
 HeaderSchema::~HeaderSchema() = default;
 
-std::vector<HeaderField> HeaderSchema::fields_of(std::span<const std::byte> file) const {
-  return Walk(file).from(*parsed_->parser.root_struct_def_);
+std::vector<HeaderField> HeaderSchema::fields_of(std::span<const std::byte> file,
+                                                 Names names) const {
+  return Walk(file, names).from(*parsed_->parser.root_struct_def_);
 }
 
 }  // namespace linnet::fuzz

@@ -17,8 +17,10 @@ enum class FieldKind : uint8_t {
   vtable_entry  ///< where a table has a field, and the table's sizes
 };
 
+enum class Names : uint8_t { given, left_out };
+
 struct HeaderField {
-  std::string name;  ///< such as "Model.tensors[3].shape.length"
+  std::string name;  ///< such as "Model.tensors[3].shape.length"; or left out
   size_t at = 0;     ///< byte in the file
   size_t bytes = 0;  ///< 1, 2, 4 or 8
   FieldKind kind = FieldKind::scalar;
@@ -34,7 +36,8 @@ class HeaderSchema {
   HeaderSchema& operator=(const HeaderSchema&) = delete;
 
   /// Of a model file, which may be damaged: what lies outside of it, or leads nowhere, is left out.
-  std::vector<HeaderField> fields_of(std::span<const std::byte> file) const;
+  std::vector<HeaderField> fields_of(std::span<const std::byte> file,
+                                     Names names = Names::given) const;
 
  private:
   struct Parsed;

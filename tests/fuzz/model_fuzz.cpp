@@ -39,7 +39,7 @@ size_t LLVMFuzzerCustomMutator(uint8_t* data, size_t size, size_t max_size, unsi
   std::mt19937 random(seed);
   if (random() % 2 == 0) return LLVMFuzzerMutate(data, size, max_size);
   const std::vector<HeaderField> fields =
-      schema.fields_of({reinterpret_cast<std::byte*>(data), size});
+      schema.fields_of({reinterpret_cast<std::byte*>(data), size}, linnet::fuzz::Names::left_out);
   if (fields.empty()) return LLVMFuzzerMutate(data, size, max_size);
   for (size_t changes = 1 + random() % 3; changes > 0; --changes) {
     const HeaderField& field = fields[random() % fields.size()];
