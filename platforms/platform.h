@@ -71,8 +71,8 @@ class NewFile {
 /// Zeroed memory in whole pages straight from the system; null when there is none.
 void* allocate_pages(size_t bytes);
 
-/// Says that all of a part of such memory, from the start of a page, will be used: it may be in huge
-/// pages.
+/// Says that all of a part of such memory, from the start of a page, will be used: it may be in
+/// huge pages.
 void expect_pages(void* first, size_t bytes);
 
 void release_pages(void* pages, size_t bytes);
