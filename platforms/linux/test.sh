@@ -102,6 +102,7 @@ if [[ $arch =~ ^(x86|all)$ ]]; then
   check 'tests' build_and_test release
   if [[ $quick == false ]]; then
     check 'tests under sanitizers' build_and_test sanitize
+    check 'threads under ThreadSanitizer' build_and_test tsan
     check 'format' check_format
     check 'scripts' check_scripts
     check 'clang-tidy' check_tidy
