@@ -13,5 +13,5 @@ for folder in "$build/seeds/$target" "tests/fuzz/seeds/$target" "tests/fuzz/find
 done
 mkdir -p "$build/corpus/$target"
 exec nice -n 15 "$build/linnet_fuzz_$target" -max_total_time="$2" -timeout=300 -rss_limit_mb=2048 \
-  -malloc_limit_mb=512 -max_len=65536 -print_final_stats=1 "-artifact_prefix=$target-" \
+  -malloc_limit_mb=512 -max_len=65536 -print_final_stats=1 "-artifact_prefix=$build/$target-" \
   "$build/corpus/$target" "${inputs[@]}"
