@@ -68,9 +68,11 @@ function(linnet_rules target)
     string(REPLACE ";" "," sanitizers "${LINNET_SANITIZE}")
     # The runtime has no run-time type information, which "vptr" needs.
     set(flags -fsanitize=${sanitizers} -fno-sanitize=vptr)
-    target_compile_options(${target} PRIVATE
-      ${flags} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+    # C of ours, a test, may have a compiler without them.
+    target_compile_options(${target} PRIVATE $<$<COMPILE_LANGUAGE:CXX>:
+      ${flags} -fno-sanitize-recover=all -fno-omit-frame-pointer>)
     target_link_options(${target} PUBLIC ${flags})
+    target_compile_definitions(${target} PRIVATE LINNET_FEW_TARGETS)
   endif()
   if(APPLE)
     target_link_options(${target} PUBLIC -Wl,-dead_strip)

@@ -4,8 +4,7 @@
 # to call before every build.
 #
 #   platforms/linux/install.sh             what a build of the runtime and the tools needs
-#   platforms/linux/install.sh --checks    and clang-format and clang-tidy
-#   platforms/linux/install.sh --fuzz      and Clang with its libFuzzer
+#   platforms/linux/install.sh --checks    and Clang with its sanitizers, clang-format and clang-tidy
 #   platforms/linux/install.sh --arm64     and the cross compiler and emulator for 64-bit Arm
 #   platforms/linux/install.sh --java      and a JDK, and JUnit for the tests of the Java interface
 #   platforms/linux/install.sh --armv7     and those for 32-bit Arm
@@ -16,13 +15,12 @@ cache=${LINNET_SOURCE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/linnet/sources}
 packages=(g++ cmake ninja-build ccache git pkgconf python3 xz-utils ca-certificates)
 for option in "$@"; do
   case $option in
-    --checks) packages+=(clang-format clang-tidy shellcheck) ;;
-    --fuzz) packages+=(clang libclang-rt-dev) ;;
+    --checks) packages+=(clang libclang-rt-dev clang-format clang-tidy shellcheck) ;;
     --arm64) packages+=(g++-aarch64-linux-gnu qemu-user-static) ;;
     --java) packages+=(default-jdk-headless junit4) ;;
     --armv7) packages+=(g++-arm-linux-gnueabihf qemu-user-static) ;;
     *)
-      echo "install.sh: unknown option '$option'; it takes --checks, --fuzz, --arm64, --java and --armv7" >&2
+      echo "install.sh: unknown option '$option'; it takes --checks, --arm64, --java and --armv7" >&2
       exit 2
       ;;
   esac

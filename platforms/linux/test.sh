@@ -28,6 +28,8 @@ while [[ $# -gt 0 ]]; do
   shift
 done
 
+# A miss of the compiler cache costs no preprocessing then: most builds of a fresh machine are misses.
+export CCACHE_DEPEND=1
 jobs=$(nproc)
 results=()
 failed_logs=()

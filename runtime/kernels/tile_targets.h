@@ -7,8 +7,9 @@
 // NEON. Sums in arrays are not for SVE, whose vectors have no size.
 #define HWY_WANT_AVX3_DL 1
 #if defined(LINNET_FEW_TARGETS)
-#define HWY_DISABLED_TARGETS \
-  (HWY_SSSE3 | HWY_SSE4 | HWY_AVX3 | HWY_AVX3_ZEN4 | HWY_AVX3_SPR | HWY_NEON | HWY_ALL_SVE)
+#define HWY_DISABLED_TARGETS                                                                 \
+  (HWY_SSSE3 | HWY_SSE4 | HWY_AVX3 | HWY_AVX3_DL | HWY_AVX3_ZEN4 | HWY_AVX3_SPR | HWY_NEON | \
+   HWY_ALL_SVE)
 #else
 #define HWY_DISABLED_TARGETS (HWY_SSSE3 | HWY_AVX3_ZEN4 | HWY_AVX3_SPR | HWY_NEON | HWY_ALL_SVE)
 #endif

@@ -1,14 +1,11 @@
 // Stands in for libFuzzer where the compiler has none: runs a target over all files that it is
-// given, and over changes of each that are the same with every run: so many of each, or as many as
-// there is time for. What makes a sanitizer stop it is in the file crash-input of its folder.
+// given, and over so many changes of each, which are the same with every run.
 //
-//   linnet_fuzz_TARGET [--changes=N | --seconds=N] FILE-OR-FOLDER...
+//   linnet_fuzz_TARGET [--changes=N] FILE-OR-FOLDER...
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
-#include <fstream>
 #include <random>
 #include <string>
 #include <vector>
@@ -18,9 +15,6 @@
 
 // Weak, since few targets have one. NOLINTNEXTLINE(readability-redundant-declaration)
 extern "C" __attribute__((weak)) size_t LLVMFuzzerCustomMutator(uint8_t*, size_t, size_t, unsigned);
-
-// Of AddressSanitizer, where it is there. NOLINTNEXTLINE(bugprone-reserved-identifier)
-extern "C" __attribute__((weak)) void __sanitizer_set_death_callback(void (*)());
 
 namespace {
 
@@ -38,18 +32,10 @@ std::vector<std::string> files_below(const std::string& path) {
   return files;
 }
 
-std::vector<uint8_t> running;
-
-void keep_what_ran() {
-  std::ofstream("crash-input", std::ios::binary)
-      .write(reinterpret_cast<const char*>(running.data()),
-             static_cast<std::streamsize>(running.size()));
-}
-
 /// A copy in a block of its own, so that a read behind it is seen.
 void run(const std::string& input) {
-  running = std::vector<uint8_t>(input.begin(), input.end());
-  LLVMFuzzerTestOneInput(running.data(), running.size());
+  const std::vector<uint8_t> bytes(input.begin(), input.end());
+  LLVMFuzzerTestOneInput(bytes.data(), bytes.size());
 }
 
 void change_and_run(const std::string& input, unsigned seed) {
@@ -96,20 +82,16 @@ namespace {
 
 struct Options {
   unsigned changes = 0;
-  double seconds = 0;
   std::vector<std::string> inputs;
 };
 
 Options parse(int argc, char** argv) {
   const std::string changes = "--changes=";
-  const std::string seconds = "--seconds=";
   Options options;
   for (int i = 1; i < argc; ++i) {
     const std::string argument = argv[i];
     if (argument.starts_with(changes)) {
       options.changes = static_cast<unsigned>(std::stoul(argument.substr(changes.size())));
-    } else if (argument.starts_with(seconds)) {
-      options.seconds = std::stod(argument.substr(seconds.size()));
     } else {
       for (const std::string& file : files_below(argument))
         options.inputs.push_back(linnet::test::read_file(file));
@@ -118,32 +100,14 @@ Options parse(int argc, char** argv) {
   return options;
 }
 
-/// Returns how many there were.
-uint64_t run_changes(const Options& options) {
-  using Clock = std::chrono::steady_clock;
-  const auto end = Clock::now() + std::chrono::duration<double>(options.seconds);
-  const auto goes_on = [&](unsigned seed) {
-    return options.seconds > 0 ? Clock::now() < end : seed < options.changes;
-  };
-  uint64_t count = 0;
-  for (unsigned seed = 0; goes_on(seed); ++seed) {
-    for (const std::string& input : options.inputs) {
-      if (!goes_on(seed)) break;
-      change_and_run(input, seed);
-      ++count;
-    }
-  }
-  return count;
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (__sanitizer_set_death_callback != nullptr) __sanitizer_set_death_callback(keep_what_ran);
   const Options options = parse(argc, argv);
-  for (const std::string& input : options.inputs) run(input);
-  const uint64_t changed = options.inputs.empty() ? 0 : run_changes(options);
-  std::printf("%zu inputs and %llu changes of them\n", options.inputs.size(),
-              static_cast<unsigned long long>(changed));
+  for (const std::string& input : options.inputs) {
+    run(input);
+    for (unsigned seed = 0; seed < options.changes; ++seed) change_and_run(input, seed);
+  }
+  std::printf("%zu inputs and %u changes of each\n", options.inputs.size(), options.changes);
   return options.inputs.empty() ? 1 : 0;  // a test without inputs tests nothing
 }

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # Fuzzes one target for so many seconds, in one niced process: tests/fuzz/run.sh TARGET SECONDS.
-# Needs the preset "fuzz" built, and its seeds made (ctest --preset fuzz -R seeds).
+# Needs the preset "sanitize" built, and its seeds made (ctest --preset sanitize -R fuzz/seeds).
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
 [[ $# -eq 2 ]] || { echo "usage: tests/fuzz/run.sh TARGET SECONDS" >&2; exit 2; }
 target=$1
-build=build/fuzz/tests/fuzz
+build=build/sanitize/tests/fuzz
 inputs=()
 for folder in "$build/seeds/$target" "tests/fuzz/seeds/$target" "tests/fuzz/findings/$target"; do
   [[ ! -d $folder ]] || inputs+=("$folder")
