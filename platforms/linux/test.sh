@@ -82,11 +82,20 @@ check_scripts() {
   shellcheck platforms/linux/*.sh tests/fuzz/*.sh .ci/run
 }
 
+# Every source once, though several targets may have it, and without an option that only GCC knows.
+commands_for_clang() {
+  python3 -c '
+import json, sys
+commands = {entry["file"]: entry for entry in reversed(json.load(sys.stdin))}
+for entry in commands.values():
+    entry["command"] = entry["command"].replace(" -fno-gnu-unique", "")
+json.dump(list(commands.values()), sys.stdout)'
+}
+
 check_tidy() {
   has_clang_tool clang-tidy || return 0
-  # Warnings and options that only GCC knows would be errors of Clang's.
   mkdir -p build/clang-tidy
-  sed 's/ -fno-gnu-unique//' build/release/compile_commands.json >build/clang-tidy/compile_commands.json
+  commands_for_clang <build/release/compile_commands.json >build/clang-tidy/compile_commands.json
   # It names every file and counts the warnings that it keeps to itself: only findings are shown.
   run-clang-tidy -quiet -p build/clang-tidy -j "$jobs" -extra-arg=-Wno-unknown-warning-option \
     "^$PWD/(runtime|tools|tests|platforms)/" >build/clang-tidy.log 2>&1 && return
