@@ -19,7 +19,7 @@ namespace {
 using faults::Fault;
 using faults::Watch;
 
-const std::string golden = LINNET_TEST_DIR "/golden/";
+const std::string golden_folder = LINNET_TEST_DIR "/golden/";
 
 struct Case {
   const char* checkpoint;
@@ -42,7 +42,7 @@ class ModelFile {
   explicit ModelFile(const Case& from) : path_(folder_.file("model.linnet")) {
     std::string tokenizer = from.tokenizer;
     if (!tokenizer.empty()) tokenizer.insert(0, LINNET_TEST_DIR "/fuzz/seeds/tokenizer/");
-    convert::convert({.checkpoint = golden + from.checkpoint,
+    convert::convert({.checkpoint = golden_folder + from.checkpoint,
                       .output = path_,
                       .weights = from.weights,
                       .vocabulary = tokenizer});

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "tests/golden/program.h"
+#include "tests/unit/sanitizer.h"
 #include "tests/unit/temp_folder.h"
 
 namespace linnet::test {
@@ -263,7 +264,7 @@ TEST_CASE("inspect shows the graph and the memory that is really held") {
   CHECK(memory["sessions"][0].at("state_bytes") == memory["sessions"][3].at("state_bytes"));
   CHECK(memory["sessions"][0].at("arena_bytes").get<uint64_t>() <
         memory["sessions"][3].at("arena_bytes").get<uint64_t>());
-#if defined(__linux__) && defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__)
+#if defined(__linux__) && defined(__x86_64__) && !defined(LINNET_SANITIZED)
   // Pages are counted, so what is in use may be up to a page more, and two for what lies apart.
   const double planned = memory["sessions"][3].at("total_bytes");
   const double measured = memory.at("measured").at("session_bytes");

@@ -19,7 +19,7 @@ namespace {
 
 using nlohmann::json;
 
-const std::string golden = LINNET_TEST_DIR "/golden/";
+const std::string golden_folder = LINNET_TEST_DIR "/golden/";
 const std::string bundled = LINNET_TEST_DIR "/models/linnet-4m";
 const std::string held_out = bundled + "/held_out.txt";
 
@@ -85,7 +85,7 @@ void check_profile(const json& profile, size_t tokens) {
 }  // namespace
 
 TEST_CASE("bench says how much faster the machine would allow") {
-  const std::string model = converted(golden + "hf/qwen3_5_text", "int8");
+  const std::string model = converted(golden_folder + "hf/qwen3_5_text", "int8");
   const json report = json_of(
       {"bench", model, "-p", "3,8", "-n", "4", "-t", "1", "-r", "2", "--chunk", "5", "--json"});
   CHECK(report.at("threads") == 1);
@@ -106,7 +106,7 @@ TEST_CASE("bench says how much faster the machine would allow") {
 }
 
 TEST_CASE("bench leaves the yardsticks out where they are not wanted") {
-  const std::string model = converted(golden + "hf/qwen3_5_text", "int8");
+  const std::string model = converted(golden_folder + "hf/qwen3_5_text", "int8");
   const json report = json_of(
       {"bench", model, "-p", "3", "-n", "2", "-t", "1", "-r", "1", "--no-yardsticks", "--json"});
   CHECK_FALSE(report.contains("read_gigabytes_per_second"));
@@ -117,15 +117,15 @@ TEST_CASE("bench leaves the yardsticks out where they are not wanted") {
 TEST_CASE("bench --profile shows where prompts and decoding spend their time") {
   for (const char* weights : {"f32", "int8"}) {
     CAPTURE(weights);
-    const std::string model = converted(golden + "ref/rwkv7_pth", weights);
+    const std::string model = converted(golden_folder + "ref/rwkv7_pth", weights);
     const json report = json_of({"bench", model, "-p", "3,8", "-n", "4", "-t", "1", "-r", "2",
                                  "--no-yardsticks", "--profile", "--json"});
     check_profile(report.at("profile").at("prefill"), 8);
     check_profile(report.at("profile").at("decode"), 4);
   }
   const std::string text =
-      output_of({"bench", converted(golden + "ref/rwkv7_pth", "f32"), "-p", "8", "-n", "4", "-t",
-                 "1", "-r", "1", "--no-yardsticks", "--profile"});
+      output_of({"bench", converted(golden_folder + "ref/rwkv7_pth", "f32"), "-p", "8", "-n", "4",
+                 "-t", "1", "-r", "1", "--no-yardsticks", "--profile"});
   for (const char* part : {"prefill profile", "decode profile", "layers.*.", "FastWeight", "GOPS",
                            "GB/s", "between operators"}) {
     CAPTURE(part);
@@ -205,7 +205,7 @@ TEST_CASE("a model is no distance from itself and a little from its quantised fo
 TEST_CASE("perplexity names what it cannot use") {
   const TempFolder folder;
   const std::string model = converted(bundled, "f32");
-  const std::string without_tokenizer = converted(golden + "hf/qwen3_5_text", "int8");
+  const std::string without_tokenizer = converted(golden_folder + "hf/qwen3_5_text", "int8");
   check_failure({"perplexity", model, "--text", folder.file("missing.txt")}, "missing.txt");
   check_failure({"perplexity", model, "--text", folder.write("empty.txt", "")}, "empty.txt");
   check_failure({"perplexity", without_tokenizer, "--text", held_out}, "tokenizer");

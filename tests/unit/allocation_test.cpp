@@ -10,15 +10,7 @@
 #include <vector>
 
 #include "tests/golden/golden_model.h"
-
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define LINNET_SANITIZED
-#endif
-#endif
-#if defined(__SANITIZE_ADDRESS__)
-#define LINNET_SANITIZED
-#endif
+#include "tests/unit/sanitizer.h"
 
 #if defined(__GLIBC__) && !defined(LINNET_SANITIZED)
 

@@ -8,10 +8,11 @@
 #include <cstring>
 #include <vector>
 
+#include "tests/unit/sanitizer.h"
 #include "tests/unit/temp_folder.h"
 
 // Sanitizers and emulators have memory of their own.
-#if defined(__linux__) && defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__)
+#if defined(__linux__) && defined(__x86_64__) && !defined(LINNET_SANITIZED)
 
 namespace linnet::cli {
 namespace {
