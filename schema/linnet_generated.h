@@ -20,133 +20,101 @@ struct Segment;
 
 struct Symbol;
 struct SymbolBuilder;
-struct SymbolT;
 
 struct Tensor;
 struct TensorBuilder;
-struct TensorT;
 
 struct Linear;
 struct LinearBuilder;
-struct LinearT;
 
 struct Embedding;
 struct EmbeddingBuilder;
-struct EmbeddingT;
 
 struct Quantize;
 struct QuantizeBuilder;
-struct QuantizeT;
 
 struct LastRows;
 struct LastRowsBuilder;
-struct LastRowsT;
 
 struct Norm;
 struct NormBuilder;
-struct NormT;
 
 struct ElementwiseStep;
 
 struct Elementwise;
 struct ElementwiseBuilder;
-struct ElementwiseT;
 
 struct GroupSum;
 struct GroupSumBuilder;
-struct GroupSumT;
 
 struct TokenShift;
 struct TokenShiftBuilder;
-struct TokenShiftT;
 
 struct CausalConv;
 struct CausalConvBuilder;
-struct CausalConvT;
 
 struct Rotary;
 struct RotaryBuilder;
-struct RotaryT;
 
 struct SoftmaxAttention;
 struct SoftmaxAttentionBuilder;
-struct SoftmaxAttentionT;
 
 struct FastWeight;
 struct FastWeightBuilder;
-struct FastWeightT;
 
 struct Wkv;
 struct WkvBuilder;
-struct WkvT;
 
 struct SelectiveScan;
 struct SelectiveScanBuilder;
-struct SelectiveScanT;
 
 struct GroupedLinear;
 struct GroupedLinearBuilder;
-struct GroupedLinearT;
 
 struct MixtureOfExperts;
 struct MixtureOfExpertsBuilder;
-struct MixtureOfExpertsT;
 
 struct StabilizedGates;
 struct StabilizedGatesBuilder;
-struct StabilizedGatesT;
 
 struct PositionEmbedding;
 struct PositionEmbeddingBuilder;
-struct PositionEmbeddingT;
 
 struct HeadLinear;
 struct HeadLinearBuilder;
-struct HeadLinearT;
 
 struct SoftmaxFeatures;
 struct SoftmaxFeaturesBuilder;
-struct SoftmaxFeaturesT;
 
 struct Dpfp;
 struct DpfpBuilder;
-struct DpfpT;
 
 struct Store;
 struct StoreBuilder;
-struct StoreT;
 
 struct Pool;
 struct PoolBuilder;
-struct PoolT;
 
 struct Lstm;
 struct LstmBuilder;
-struct LstmT;
 
 struct Concatenate;
 struct ConcatenateBuilder;
-struct ConcatenateT;
 
 struct Operator;
 struct OperatorBuilder;
-struct OperatorT;
 
 struct EntryPoint;
 struct EntryPointBuilder;
-struct EntryPointT;
 
 struct NormalizerStep;
 struct NormalizerStepBuilder;
-struct NormalizerStepT;
 
 struct PreTokenizerStep;
 struct PreTokenizerStepBuilder;
-struct PreTokenizerStepT;
 
 struct DecoderStep;
 struct DecoderStepBuilder;
-struct DecoderStepT;
 
 struct TemplatePiece;
 
@@ -154,39 +122,30 @@ struct AddedToken;
 
 struct Tokenizer;
 struct TokenizerBuilder;
-struct TokenizerT;
 
 struct Search;
 struct SearchBuilder;
-struct SearchT;
 
 struct Generation;
 struct GenerationBuilder;
-struct GenerationT;
 
 struct Metadata;
 struct MetadataBuilder;
-struct MetadataT;
 
 struct QualityFigure;
 struct QualityFigureBuilder;
-struct QualityFigureT;
 
 struct PackedMatrix;
 struct PackedMatrixBuilder;
-struct PackedMatrixT;
 
 struct PackedSection;
 struct PackedSectionBuilder;
-struct PackedSectionT;
 
 struct Classifier;
 struct ClassifierBuilder;
-struct ClassifierT;
 
 struct Model;
 struct ModelBuilder;
-struct ModelT;
 
 enum class DataType : uint8_t {
   f32 = 0,
@@ -946,342 +905,6 @@ template<> struct AttributesTraits<linnet::schema::Concatenate> {
   static const Attributes enum_value = Attributes::Concatenate;
 };
 
-template<typename T> struct AttributesUnionTraits {
-  static const Attributes enum_value = Attributes::NONE;
-};
-
-template<> struct AttributesUnionTraits<linnet::schema::LinearT> {
-  static const Attributes enum_value = Attributes::Linear;
-};
-
-template<> struct AttributesUnionTraits<linnet::schema::EmbeddingT> {
-  static const Attributes enum_value = Attributes::Embedding;
-};
-
-template<> struct AttributesUnionTraits<linnet::schema::QuantizeT> {
-  static const Attributes enum_value = Attributes::Quantize;
-};
-
-template<> struct AttributesUnionTraits<linnet::schema::LastRowsT> {
-  static const Attributes enum_value = Attributes::LastRows;
-};
-
-template<> struct AttributesUnionTraits<linnet::schema::NormT> {
-  static const Attributes enum_value = Attributes::Norm;
-};
-
-template<> struct AttributesUnionTraits<linnet::schema::ElementwiseT> {
-  static const Attributes enum_value = Attributes::Elementwise;
-};
-
-template<> struct AttributesUnionTraits<linnet::schema::GroupSumT> {
-  static const Attributes enum_value = Attributes::GroupSum;
-};
-
-template<> struct AttributesUnionTraits<linnet::schema::TokenShiftT> {
-  static const Attributes enum_value = Attributes::TokenShift;
-};
-
-template<> struct AttributesUnionTraits<linnet::schema::CausalConvT> {
-  static const Attributes enum_value = Attributes::CausalConv;
-};
-
-template<> struct AttributesUnionTraits<linnet::schema::RotaryT> {
-  static const Attributes enum_value = Attributes::Rotary;
-};
-
-template<> struct AttributesUnionTraits<linnet::schema::SoftmaxAttentionT> {
-  static const Attributes enum_value = Attributes::SoftmaxAttention;
-};
-
-template<> struct AttributesUnionTraits<linnet::schema::FastWeightT> {
-  static const Attributes enum_value = Attributes::FastWeight;
-};
-
-template<> struct AttributesUnionTraits<linnet::schema::WkvT> {
-  static const Attributes enum_value = Attributes::Wkv;
-};
-
-template<> struct AttributesUnionTraits<linnet::schema::SelectiveScanT> {
-  static const Attributes enum_value = Attributes::SelectiveScan;
-};
-
-template<> struct AttributesUnionTraits<linnet::schema::GroupedLinearT> {
-  static const Attributes enum_value = Attributes::GroupedLinear;
-};
-
-template<> struct AttributesUnionTraits<linnet::schema::MixtureOfExpertsT> {
-  static const Attributes enum_value = Attributes::MixtureOfExperts;
-};
-
-template<> struct AttributesUnionTraits<linnet::schema::StabilizedGatesT> {
-  static const Attributes enum_value = Attributes::StabilizedGates;
-};
-
-template<> struct AttributesUnionTraits<linnet::schema::PositionEmbeddingT> {
-  static const Attributes enum_value = Attributes::PositionEmbedding;
-};
-
-template<> struct AttributesUnionTraits<linnet::schema::HeadLinearT> {
-  static const Attributes enum_value = Attributes::HeadLinear;
-};
-
-template<> struct AttributesUnionTraits<linnet::schema::SoftmaxFeaturesT> {
-  static const Attributes enum_value = Attributes::SoftmaxFeatures;
-};
-
-template<> struct AttributesUnionTraits<linnet::schema::DpfpT> {
-  static const Attributes enum_value = Attributes::Dpfp;
-};
-
-template<> struct AttributesUnionTraits<linnet::schema::StoreT> {
-  static const Attributes enum_value = Attributes::Store;
-};
-
-template<> struct AttributesUnionTraits<linnet::schema::PoolT> {
-  static const Attributes enum_value = Attributes::Pool;
-};
-
-template<> struct AttributesUnionTraits<linnet::schema::LstmT> {
-  static const Attributes enum_value = Attributes::Lstm;
-};
-
-template<> struct AttributesUnionTraits<linnet::schema::ConcatenateT> {
-  static const Attributes enum_value = Attributes::Concatenate;
-};
-
-struct AttributesUnion {
-  Attributes type;
-  void *value;
-
-  AttributesUnion() : type(Attributes::NONE), value(nullptr) {}
-  AttributesUnion(AttributesUnion&& u) FLATBUFFERS_NOEXCEPT :
-    type(Attributes::NONE), value(nullptr)
-    { std::swap(type, u.type); std::swap(value, u.value); }
-  AttributesUnion(const AttributesUnion &);
-  AttributesUnion &operator=(const AttributesUnion &u)
-    { AttributesUnion t(u); std::swap(type, t.type); std::swap(value, t.value); return *this; }
-  AttributesUnion &operator=(AttributesUnion &&u) FLATBUFFERS_NOEXCEPT
-    { std::swap(type, u.type); std::swap(value, u.value); return *this; }
-  ~AttributesUnion() { Reset(); }
-
-  void Reset();
-
-  template <typename T>
-  void Set(T&& val) {
-    typedef typename std::remove_reference<T>::type RT;
-    Reset();
-    type = AttributesUnionTraits<RT>::enum_value;
-    if (type != Attributes::NONE) {
-      value = new RT(std::forward<T>(val));
-    }
-  }
-
-  static void *UnPack(const void *obj, Attributes type, const ::flatbuffers::resolver_function_t *resolver);
-  ::flatbuffers::Offset<void> Pack(::flatbuffers::FlatBufferBuilder &_fbb, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr) const;
-
-  linnet::schema::LinearT *AsLinear() {
-    return type == Attributes::Linear ?
-      reinterpret_cast<linnet::schema::LinearT *>(value) : nullptr;
-  }
-  const linnet::schema::LinearT *AsLinear() const {
-    return type == Attributes::Linear ?
-      reinterpret_cast<const linnet::schema::LinearT *>(value) : nullptr;
-  }
-  linnet::schema::EmbeddingT *AsEmbedding() {
-    return type == Attributes::Embedding ?
-      reinterpret_cast<linnet::schema::EmbeddingT *>(value) : nullptr;
-  }
-  const linnet::schema::EmbeddingT *AsEmbedding() const {
-    return type == Attributes::Embedding ?
-      reinterpret_cast<const linnet::schema::EmbeddingT *>(value) : nullptr;
-  }
-  linnet::schema::QuantizeT *AsQuantize() {
-    return type == Attributes::Quantize ?
-      reinterpret_cast<linnet::schema::QuantizeT *>(value) : nullptr;
-  }
-  const linnet::schema::QuantizeT *AsQuantize() const {
-    return type == Attributes::Quantize ?
-      reinterpret_cast<const linnet::schema::QuantizeT *>(value) : nullptr;
-  }
-  linnet::schema::LastRowsT *AsLastRows() {
-    return type == Attributes::LastRows ?
-      reinterpret_cast<linnet::schema::LastRowsT *>(value) : nullptr;
-  }
-  const linnet::schema::LastRowsT *AsLastRows() const {
-    return type == Attributes::LastRows ?
-      reinterpret_cast<const linnet::schema::LastRowsT *>(value) : nullptr;
-  }
-  linnet::schema::NormT *AsNorm() {
-    return type == Attributes::Norm ?
-      reinterpret_cast<linnet::schema::NormT *>(value) : nullptr;
-  }
-  const linnet::schema::NormT *AsNorm() const {
-    return type == Attributes::Norm ?
-      reinterpret_cast<const linnet::schema::NormT *>(value) : nullptr;
-  }
-  linnet::schema::ElementwiseT *AsElementwise() {
-    return type == Attributes::Elementwise ?
-      reinterpret_cast<linnet::schema::ElementwiseT *>(value) : nullptr;
-  }
-  const linnet::schema::ElementwiseT *AsElementwise() const {
-    return type == Attributes::Elementwise ?
-      reinterpret_cast<const linnet::schema::ElementwiseT *>(value) : nullptr;
-  }
-  linnet::schema::GroupSumT *AsGroupSum() {
-    return type == Attributes::GroupSum ?
-      reinterpret_cast<linnet::schema::GroupSumT *>(value) : nullptr;
-  }
-  const linnet::schema::GroupSumT *AsGroupSum() const {
-    return type == Attributes::GroupSum ?
-      reinterpret_cast<const linnet::schema::GroupSumT *>(value) : nullptr;
-  }
-  linnet::schema::TokenShiftT *AsTokenShift() {
-    return type == Attributes::TokenShift ?
-      reinterpret_cast<linnet::schema::TokenShiftT *>(value) : nullptr;
-  }
-  const linnet::schema::TokenShiftT *AsTokenShift() const {
-    return type == Attributes::TokenShift ?
-      reinterpret_cast<const linnet::schema::TokenShiftT *>(value) : nullptr;
-  }
-  linnet::schema::CausalConvT *AsCausalConv() {
-    return type == Attributes::CausalConv ?
-      reinterpret_cast<linnet::schema::CausalConvT *>(value) : nullptr;
-  }
-  const linnet::schema::CausalConvT *AsCausalConv() const {
-    return type == Attributes::CausalConv ?
-      reinterpret_cast<const linnet::schema::CausalConvT *>(value) : nullptr;
-  }
-  linnet::schema::RotaryT *AsRotary() {
-    return type == Attributes::Rotary ?
-      reinterpret_cast<linnet::schema::RotaryT *>(value) : nullptr;
-  }
-  const linnet::schema::RotaryT *AsRotary() const {
-    return type == Attributes::Rotary ?
-      reinterpret_cast<const linnet::schema::RotaryT *>(value) : nullptr;
-  }
-  linnet::schema::SoftmaxAttentionT *AsSoftmaxAttention() {
-    return type == Attributes::SoftmaxAttention ?
-      reinterpret_cast<linnet::schema::SoftmaxAttentionT *>(value) : nullptr;
-  }
-  const linnet::schema::SoftmaxAttentionT *AsSoftmaxAttention() const {
-    return type == Attributes::SoftmaxAttention ?
-      reinterpret_cast<const linnet::schema::SoftmaxAttentionT *>(value) : nullptr;
-  }
-  linnet::schema::FastWeightT *AsFastWeight() {
-    return type == Attributes::FastWeight ?
-      reinterpret_cast<linnet::schema::FastWeightT *>(value) : nullptr;
-  }
-  const linnet::schema::FastWeightT *AsFastWeight() const {
-    return type == Attributes::FastWeight ?
-      reinterpret_cast<const linnet::schema::FastWeightT *>(value) : nullptr;
-  }
-  linnet::schema::WkvT *AsWkv() {
-    return type == Attributes::Wkv ?
-      reinterpret_cast<linnet::schema::WkvT *>(value) : nullptr;
-  }
-  const linnet::schema::WkvT *AsWkv() const {
-    return type == Attributes::Wkv ?
-      reinterpret_cast<const linnet::schema::WkvT *>(value) : nullptr;
-  }
-  linnet::schema::SelectiveScanT *AsSelectiveScan() {
-    return type == Attributes::SelectiveScan ?
-      reinterpret_cast<linnet::schema::SelectiveScanT *>(value) : nullptr;
-  }
-  const linnet::schema::SelectiveScanT *AsSelectiveScan() const {
-    return type == Attributes::SelectiveScan ?
-      reinterpret_cast<const linnet::schema::SelectiveScanT *>(value) : nullptr;
-  }
-  linnet::schema::GroupedLinearT *AsGroupedLinear() {
-    return type == Attributes::GroupedLinear ?
-      reinterpret_cast<linnet::schema::GroupedLinearT *>(value) : nullptr;
-  }
-  const linnet::schema::GroupedLinearT *AsGroupedLinear() const {
-    return type == Attributes::GroupedLinear ?
-      reinterpret_cast<const linnet::schema::GroupedLinearT *>(value) : nullptr;
-  }
-  linnet::schema::MixtureOfExpertsT *AsMixtureOfExperts() {
-    return type == Attributes::MixtureOfExperts ?
-      reinterpret_cast<linnet::schema::MixtureOfExpertsT *>(value) : nullptr;
-  }
-  const linnet::schema::MixtureOfExpertsT *AsMixtureOfExperts() const {
-    return type == Attributes::MixtureOfExperts ?
-      reinterpret_cast<const linnet::schema::MixtureOfExpertsT *>(value) : nullptr;
-  }
-  linnet::schema::StabilizedGatesT *AsStabilizedGates() {
-    return type == Attributes::StabilizedGates ?
-      reinterpret_cast<linnet::schema::StabilizedGatesT *>(value) : nullptr;
-  }
-  const linnet::schema::StabilizedGatesT *AsStabilizedGates() const {
-    return type == Attributes::StabilizedGates ?
-      reinterpret_cast<const linnet::schema::StabilizedGatesT *>(value) : nullptr;
-  }
-  linnet::schema::PositionEmbeddingT *AsPositionEmbedding() {
-    return type == Attributes::PositionEmbedding ?
-      reinterpret_cast<linnet::schema::PositionEmbeddingT *>(value) : nullptr;
-  }
-  const linnet::schema::PositionEmbeddingT *AsPositionEmbedding() const {
-    return type == Attributes::PositionEmbedding ?
-      reinterpret_cast<const linnet::schema::PositionEmbeddingT *>(value) : nullptr;
-  }
-  linnet::schema::HeadLinearT *AsHeadLinear() {
-    return type == Attributes::HeadLinear ?
-      reinterpret_cast<linnet::schema::HeadLinearT *>(value) : nullptr;
-  }
-  const linnet::schema::HeadLinearT *AsHeadLinear() const {
-    return type == Attributes::HeadLinear ?
-      reinterpret_cast<const linnet::schema::HeadLinearT *>(value) : nullptr;
-  }
-  linnet::schema::SoftmaxFeaturesT *AsSoftmaxFeatures() {
-    return type == Attributes::SoftmaxFeatures ?
-      reinterpret_cast<linnet::schema::SoftmaxFeaturesT *>(value) : nullptr;
-  }
-  const linnet::schema::SoftmaxFeaturesT *AsSoftmaxFeatures() const {
-    return type == Attributes::SoftmaxFeatures ?
-      reinterpret_cast<const linnet::schema::SoftmaxFeaturesT *>(value) : nullptr;
-  }
-  linnet::schema::DpfpT *AsDpfp() {
-    return type == Attributes::Dpfp ?
-      reinterpret_cast<linnet::schema::DpfpT *>(value) : nullptr;
-  }
-  const linnet::schema::DpfpT *AsDpfp() const {
-    return type == Attributes::Dpfp ?
-      reinterpret_cast<const linnet::schema::DpfpT *>(value) : nullptr;
-  }
-  linnet::schema::StoreT *AsStore() {
-    return type == Attributes::Store ?
-      reinterpret_cast<linnet::schema::StoreT *>(value) : nullptr;
-  }
-  const linnet::schema::StoreT *AsStore() const {
-    return type == Attributes::Store ?
-      reinterpret_cast<const linnet::schema::StoreT *>(value) : nullptr;
-  }
-  linnet::schema::PoolT *AsPool() {
-    return type == Attributes::Pool ?
-      reinterpret_cast<linnet::schema::PoolT *>(value) : nullptr;
-  }
-  const linnet::schema::PoolT *AsPool() const {
-    return type == Attributes::Pool ?
-      reinterpret_cast<const linnet::schema::PoolT *>(value) : nullptr;
-  }
-  linnet::schema::LstmT *AsLstm() {
-    return type == Attributes::Lstm ?
-      reinterpret_cast<linnet::schema::LstmT *>(value) : nullptr;
-  }
-  const linnet::schema::LstmT *AsLstm() const {
-    return type == Attributes::Lstm ?
-      reinterpret_cast<const linnet::schema::LstmT *>(value) : nullptr;
-  }
-  linnet::schema::ConcatenateT *AsConcatenate() {
-    return type == Attributes::Concatenate ?
-      reinterpret_cast<linnet::schema::ConcatenateT *>(value) : nullptr;
-  }
-  const linnet::schema::ConcatenateT *AsConcatenate() const {
-    return type == Attributes::Concatenate ?
-      reinterpret_cast<const linnet::schema::ConcatenateT *>(value) : nullptr;
-  }
-};
-
 bool VerifyAttributes(::flatbuffers::Verifier &verifier, const void *obj, Attributes type);
 bool VerifyAttributesVector(::flatbuffers::Verifier &verifier, const ::flatbuffers::Vector<::flatbuffers::Offset<void>> *values, const ::flatbuffers::Vector<Attributes> *types);
 
@@ -1781,13 +1404,7 @@ FLATBUFFERS_MANUALLY_ALIGNED_STRUCT(4) AddedToken FLATBUFFERS_FINAL_CLASS {
 };
 FLATBUFFERS_STRUCT_END(AddedToken, 12);
 
-struct SymbolT : public ::flatbuffers::NativeTable {
-  typedef Symbol TableType;
-  std::string name{};
-};
-
 struct Symbol FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
-  typedef SymbolT NativeTableType;
   typedef SymbolBuilder Builder;
   enum FlatBuffersVTableOffset FLATBUFFERS_VTABLE_UNDERLYING_TYPE {
     VT_NAME = 4
@@ -1801,9 +1418,6 @@ struct Symbol FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
            verifier.VerifyString(name()) &&
            verifier.EndTable();
   }
-  SymbolT *UnPack(const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
-  void UnPackTo(SymbolT *_o, const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
-  static ::flatbuffers::Offset<Symbol> Pack(::flatbuffers::FlatBufferBuilder &_fbb, const SymbolT* _o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
 };
 
 struct SymbolBuilder {
@@ -1842,27 +1456,7 @@ inline ::flatbuffers::Offset<Symbol> CreateSymbolDirect(
       name__);
 }
 
-::flatbuffers::Offset<Symbol> CreateSymbol(::flatbuffers::FlatBufferBuilder &_fbb, const SymbolT *_o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
-
-struct TensorT : public ::flatbuffers::NativeTable {
-  typedef Tensor TableType;
-  std::string name{};
-  linnet::schema::DataType type = linnet::schema::DataType::f32;
-  linnet::schema::Storage storage = linnet::schema::Storage::weight;
-  std::vector<int32_t> shape{};
-  std::unique_ptr<linnet::schema::Segment> data{};
-  int32_t scales = -1;
-  uint32_t block = 0;
-  int32_t base = -1;
-  uint32_t column = 0;
-  TensorT() = default;
-  TensorT(const TensorT &o);
-  TensorT(TensorT&&) FLATBUFFERS_NOEXCEPT = default;
-  TensorT &operator=(TensorT o) FLATBUFFERS_NOEXCEPT;
-};
-
 struct Tensor FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
-  typedef TensorT NativeTableType;
   typedef TensorBuilder Builder;
   enum FlatBuffersVTableOffset FLATBUFFERS_VTABLE_UNDERLYING_TYPE {
     VT_NAME = 4,
@@ -1917,9 +1511,6 @@ struct Tensor FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
            VerifyField<uint32_t>(verifier, VT_COLUMN, 4) &&
            verifier.EndTable();
   }
-  TensorT *UnPack(const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
-  void UnPackTo(TensorT *_o, const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
-  static ::flatbuffers::Offset<Tensor> Pack(::flatbuffers::FlatBufferBuilder &_fbb, const TensorT* _o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
 };
 
 struct TensorBuilder {
@@ -2016,15 +1607,7 @@ inline ::flatbuffers::Offset<Tensor> CreateTensorDirect(
       column);
 }
 
-::flatbuffers::Offset<Tensor> CreateTensor(::flatbuffers::FlatBufferBuilder &_fbb, const TensorT *_o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
-
-struct LinearT : public ::flatbuffers::NativeTable {
-  typedef Linear TableType;
-  linnet::schema::Activation activation = linnet::schema::Activation::none;
-};
-
 struct Linear FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
-  typedef LinearT NativeTableType;
   typedef LinearBuilder Builder;
   enum FlatBuffersVTableOffset FLATBUFFERS_VTABLE_UNDERLYING_TYPE {
     VT_ACTIVATION = 4
@@ -2037,9 +1620,6 @@ struct Linear FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
            VerifyField<uint8_t>(verifier, VT_ACTIVATION, 1) &&
            verifier.EndTable();
   }
-  LinearT *UnPack(const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
-  void UnPackTo(LinearT *_o, const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
-  static ::flatbuffers::Offset<Linear> Pack(::flatbuffers::FlatBufferBuilder &_fbb, const LinearT* _o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
 };
 
 struct LinearBuilder {
@@ -2068,22 +1648,12 @@ inline ::flatbuffers::Offset<Linear> CreateLinear(
   return builder_.Finish();
 }
 
-::flatbuffers::Offset<Linear> CreateLinear(::flatbuffers::FlatBufferBuilder &_fbb, const LinearT *_o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
-
-struct EmbeddingT : public ::flatbuffers::NativeTable {
-  typedef Embedding TableType;
-};
-
 struct Embedding FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
-  typedef EmbeddingT NativeTableType;
   typedef EmbeddingBuilder Builder;
   bool Verify(::flatbuffers::Verifier &verifier) const {
     return VerifyTableStart(verifier) &&
            verifier.EndTable();
   }
-  EmbeddingT *UnPack(const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
-  void UnPackTo(EmbeddingT *_o, const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
-  static ::flatbuffers::Offset<Embedding> Pack(::flatbuffers::FlatBufferBuilder &_fbb, const EmbeddingT* _o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
 };
 
 struct EmbeddingBuilder {
@@ -2107,22 +1677,12 @@ inline ::flatbuffers::Offset<Embedding> CreateEmbedding(
   return builder_.Finish();
 }
 
-::flatbuffers::Offset<Embedding> CreateEmbedding(::flatbuffers::FlatBufferBuilder &_fbb, const EmbeddingT *_o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
-
-struct QuantizeT : public ::flatbuffers::NativeTable {
-  typedef Quantize TableType;
-};
-
 struct Quantize FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
-  typedef QuantizeT NativeTableType;
   typedef QuantizeBuilder Builder;
   bool Verify(::flatbuffers::Verifier &verifier) const {
     return VerifyTableStart(verifier) &&
            verifier.EndTable();
   }
-  QuantizeT *UnPack(const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
-  void UnPackTo(QuantizeT *_o, const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
-  static ::flatbuffers::Offset<Quantize> Pack(::flatbuffers::FlatBufferBuilder &_fbb, const QuantizeT* _o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
 };
 
 struct QuantizeBuilder {
@@ -2146,22 +1706,12 @@ inline ::flatbuffers::Offset<Quantize> CreateQuantize(
   return builder_.Finish();
 }
 
-::flatbuffers::Offset<Quantize> CreateQuantize(::flatbuffers::FlatBufferBuilder &_fbb, const QuantizeT *_o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
-
-struct LastRowsT : public ::flatbuffers::NativeTable {
-  typedef LastRows TableType;
-};
-
 struct LastRows FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
-  typedef LastRowsT NativeTableType;
   typedef LastRowsBuilder Builder;
   bool Verify(::flatbuffers::Verifier &verifier) const {
     return VerifyTableStart(verifier) &&
            verifier.EndTable();
   }
-  LastRowsT *UnPack(const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
-  void UnPackTo(LastRowsT *_o, const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
-  static ::flatbuffers::Offset<LastRows> Pack(::flatbuffers::FlatBufferBuilder &_fbb, const LastRowsT* _o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
 };
 
 struct LastRowsBuilder {
@@ -2185,17 +1735,7 @@ inline ::flatbuffers::Offset<LastRows> CreateLastRows(
   return builder_.Finish();
 }
 
-::flatbuffers::Offset<LastRows> CreateLastRows(::flatbuffers::FlatBufferBuilder &_fbb, const LastRowsT *_o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
-
-struct NormT : public ::flatbuffers::NativeTable {
-  typedef Norm TableType;
-  linnet::schema::NormKind kind = linnet::schema::NormKind::layer;
-  uint32_t groups = 1;
-  float epsilon = 0.0f;
-};
-
 struct Norm FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
-  typedef NormT NativeTableType;
   typedef NormBuilder Builder;
   enum FlatBuffersVTableOffset FLATBUFFERS_VTABLE_UNDERLYING_TYPE {
     VT_KIND = 4,
@@ -2218,9 +1758,6 @@ struct Norm FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
            VerifyField<float>(verifier, VT_EPSILON, 4) &&
            verifier.EndTable();
   }
-  NormT *UnPack(const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
-  void UnPackTo(NormT *_o, const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
-  static ::flatbuffers::Offset<Norm> Pack(::flatbuffers::FlatBufferBuilder &_fbb, const NormT* _o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
 };
 
 struct NormBuilder {
@@ -2259,15 +1796,7 @@ inline ::flatbuffers::Offset<Norm> CreateNorm(
   return builder_.Finish();
 }
 
-::flatbuffers::Offset<Norm> CreateNorm(::flatbuffers::FlatBufferBuilder &_fbb, const NormT *_o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
-
-struct ElementwiseT : public ::flatbuffers::NativeTable {
-  typedef Elementwise TableType;
-  std::vector<linnet::schema::ElementwiseStep> steps{};
-};
-
 struct Elementwise FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
-  typedef ElementwiseT NativeTableType;
   typedef ElementwiseBuilder Builder;
   enum FlatBuffersVTableOffset FLATBUFFERS_VTABLE_UNDERLYING_TYPE {
     VT_STEPS = 4
@@ -2281,9 +1810,6 @@ struct Elementwise FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
            verifier.VerifyVector(steps()) &&
            verifier.EndTable();
   }
-  ElementwiseT *UnPack(const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
-  void UnPackTo(ElementwiseT *_o, const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
-  static ::flatbuffers::Offset<Elementwise> Pack(::flatbuffers::FlatBufferBuilder &_fbb, const ElementwiseT* _o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
 };
 
 struct ElementwiseBuilder {
@@ -2322,22 +1848,12 @@ inline ::flatbuffers::Offset<Elementwise> CreateElementwiseDirect(
       steps__);
 }
 
-::flatbuffers::Offset<Elementwise> CreateElementwise(::flatbuffers::FlatBufferBuilder &_fbb, const ElementwiseT *_o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
-
-struct GroupSumT : public ::flatbuffers::NativeTable {
-  typedef GroupSum TableType;
-};
-
 struct GroupSum FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
-  typedef GroupSumT NativeTableType;
   typedef GroupSumBuilder Builder;
   bool Verify(::flatbuffers::Verifier &verifier) const {
     return VerifyTableStart(verifier) &&
            verifier.EndTable();
   }
-  GroupSumT *UnPack(const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
-  void UnPackTo(GroupSumT *_o, const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
-  static ::flatbuffers::Offset<GroupSum> Pack(::flatbuffers::FlatBufferBuilder &_fbb, const GroupSumT* _o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
 };
 
 struct GroupSumBuilder {
@@ -2361,22 +1877,12 @@ inline ::flatbuffers::Offset<GroupSum> CreateGroupSum(
   return builder_.Finish();
 }
 
-::flatbuffers::Offset<GroupSum> CreateGroupSum(::flatbuffers::FlatBufferBuilder &_fbb, const GroupSumT *_o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
-
-struct TokenShiftT : public ::flatbuffers::NativeTable {
-  typedef TokenShift TableType;
-};
-
 struct TokenShift FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
-  typedef TokenShiftT NativeTableType;
   typedef TokenShiftBuilder Builder;
   bool Verify(::flatbuffers::Verifier &verifier) const {
     return VerifyTableStart(verifier) &&
            verifier.EndTable();
   }
-  TokenShiftT *UnPack(const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
-  void UnPackTo(TokenShiftT *_o, const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
-  static ::flatbuffers::Offset<TokenShift> Pack(::flatbuffers::FlatBufferBuilder &_fbb, const TokenShiftT* _o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
 };
 
 struct TokenShiftBuilder {
@@ -2400,15 +1906,7 @@ inline ::flatbuffers::Offset<TokenShift> CreateTokenShift(
   return builder_.Finish();
 }
 
-::flatbuffers::Offset<TokenShift> CreateTokenShift(::flatbuffers::FlatBufferBuilder &_fbb, const TokenShiftT *_o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
-
-struct CausalConvT : public ::flatbuffers::NativeTable {
-  typedef CausalConv TableType;
-  linnet::schema::Activation activation = linnet::schema::Activation::none;
-};
-
 struct CausalConv FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
-  typedef CausalConvT NativeTableType;
   typedef CausalConvBuilder Builder;
   enum FlatBuffersVTableOffset FLATBUFFERS_VTABLE_UNDERLYING_TYPE {
     VT_ACTIVATION = 4
@@ -2421,9 +1919,6 @@ struct CausalConv FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
            VerifyField<uint8_t>(verifier, VT_ACTIVATION, 1) &&
            verifier.EndTable();
   }
-  CausalConvT *UnPack(const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
-  void UnPackTo(CausalConvT *_o, const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
-  static ::flatbuffers::Offset<CausalConv> Pack(::flatbuffers::FlatBufferBuilder &_fbb, const CausalConvT* _o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
 };
 
 struct CausalConvBuilder {
@@ -2452,18 +1947,7 @@ inline ::flatbuffers::Offset<CausalConv> CreateCausalConv(
   return builder_.Finish();
 }
 
-::flatbuffers::Offset<CausalConv> CreateCausalConv(::flatbuffers::FlatBufferBuilder &_fbb, const CausalConvT *_o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
-
-struct RotaryT : public ::flatbuffers::NativeTable {
-  typedef Rotary TableType;
-  uint32_t heads = 0;
-  uint32_t dimensions = 0;
-  linnet::schema::RotaryStyle style = linnet::schema::RotaryStyle::halves;
-  float scale = 1.0f;
-};
-
 struct Rotary FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
-  typedef RotaryT NativeTableType;
   typedef RotaryBuilder Builder;
   enum FlatBuffersVTableOffset FLATBUFFERS_VTABLE_UNDERLYING_TYPE {
     VT_HEADS = 4,
@@ -2491,9 +1975,6 @@ struct Rotary FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
            VerifyField<float>(verifier, VT_SCALE, 4) &&
            verifier.EndTable();
   }
-  RotaryT *UnPack(const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
-  void UnPackTo(RotaryT *_o, const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
-  static ::flatbuffers::Offset<Rotary> Pack(::flatbuffers::FlatBufferBuilder &_fbb, const RotaryT* _o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
 };
 
 struct RotaryBuilder {
@@ -2537,21 +2018,7 @@ inline ::flatbuffers::Offset<Rotary> CreateRotary(
   return builder_.Finish();
 }
 
-::flatbuffers::Offset<Rotary> CreateRotary(::flatbuffers::FlatBufferBuilder &_fbb, const RotaryT *_o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
-
-struct SoftmaxAttentionT : public ::flatbuffers::NativeTable {
-  typedef SoftmaxAttention TableType;
-  uint32_t heads = 0;
-  uint32_t key_value_heads = 0;
-  float scale = 0.0f;
-  linnet::schema::AttentionMask mask = linnet::schema::AttentionMask::causal;
-  uint32_t window = 0;
-  uint32_t segment = 0;
-  bool clamps_distance = false;
-};
-
 struct SoftmaxAttention FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
-  typedef SoftmaxAttentionT NativeTableType;
   typedef SoftmaxAttentionBuilder Builder;
   enum FlatBuffersVTableOffset FLATBUFFERS_VTABLE_UNDERLYING_TYPE {
     VT_HEADS = 4,
@@ -2594,9 +2061,6 @@ struct SoftmaxAttention FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
            VerifyField<uint8_t>(verifier, VT_CLAMPS_DISTANCE, 1) &&
            verifier.EndTable();
   }
-  SoftmaxAttentionT *UnPack(const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
-  void UnPackTo(SoftmaxAttentionT *_o, const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
-  static ::flatbuffers::Offset<SoftmaxAttention> Pack(::flatbuffers::FlatBufferBuilder &_fbb, const SoftmaxAttentionT* _o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
 };
 
 struct SoftmaxAttentionBuilder {
@@ -2655,25 +2119,7 @@ inline ::flatbuffers::Offset<SoftmaxAttention> CreateSoftmaxAttention(
   return builder_.Finish();
 }
 
-::flatbuffers::Offset<SoftmaxAttention> CreateSoftmaxAttention(::flatbuffers::FlatBufferBuilder &_fbb, const SoftmaxAttentionT *_o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
-
-struct FastWeightT : public ::flatbuffers::NativeTable {
-  typedef FastWeight TableType;
-  uint32_t heads = 0;
-  uint32_t key_heads = 0;
-  linnet::schema::DecayKind decay = linnet::schema::DecayKind::none;
-  linnet::schema::WriteRule rule = linnet::schema::WriteRule::additive;
-  bool correct_before_decay = false;
-  linnet::schema::ReadOrder read = linnet::schema::ReadOrder::after_write;
-  float scale = 1.0f;
-  linnet::schema::Squash squash = linnet::schema::Squash::none;
-  bool normalize = false;
-  float normalizer_epsilon = 0.0f;
-  float normalizer_query_epsilon = 0.0f;
-};
-
 struct FastWeight FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
-  typedef FastWeightT NativeTableType;
   typedef FastWeightBuilder Builder;
   enum FlatBuffersVTableOffset FLATBUFFERS_VTABLE_UNDERLYING_TYPE {
     VT_HEADS = 4,
@@ -2736,9 +2182,6 @@ struct FastWeight FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
            VerifyField<float>(verifier, VT_NORMALIZER_QUERY_EPSILON, 4) &&
            verifier.EndTable();
   }
-  FastWeightT *UnPack(const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
-  void UnPackTo(FastWeightT *_o, const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
-  static ::flatbuffers::Offset<FastWeight> Pack(::flatbuffers::FlatBufferBuilder &_fbb, const FastWeightT* _o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
 };
 
 struct FastWeightBuilder {
@@ -2817,22 +2260,12 @@ inline ::flatbuffers::Offset<FastWeight> CreateFastWeight(
   return builder_.Finish();
 }
 
-::flatbuffers::Offset<FastWeight> CreateFastWeight(::flatbuffers::FlatBufferBuilder &_fbb, const FastWeightT *_o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
-
-struct WkvT : public ::flatbuffers::NativeTable {
-  typedef Wkv TableType;
-};
-
 struct Wkv FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
-  typedef WkvT NativeTableType;
   typedef WkvBuilder Builder;
   bool Verify(::flatbuffers::Verifier &verifier) const {
     return VerifyTableStart(verifier) &&
            verifier.EndTable();
   }
-  WkvT *UnPack(const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
-  void UnPackTo(WkvT *_o, const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
-  static ::flatbuffers::Offset<Wkv> Pack(::flatbuffers::FlatBufferBuilder &_fbb, const WkvT* _o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
 };
 
 struct WkvBuilder {
@@ -2856,15 +2289,7 @@ inline ::flatbuffers::Offset<Wkv> CreateWkv(
   return builder_.Finish();
 }
 
-::flatbuffers::Offset<Wkv> CreateWkv(::flatbuffers::FlatBufferBuilder &_fbb, const WkvT *_o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
-
-struct SelectiveScanT : public ::flatbuffers::NativeTable {
-  typedef SelectiveScan TableType;
-  linnet::schema::ScanInput input = linnet::schema::ScanInput::step;
-};
-
 struct SelectiveScan FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
-  typedef SelectiveScanT NativeTableType;
   typedef SelectiveScanBuilder Builder;
   enum FlatBuffersVTableOffset FLATBUFFERS_VTABLE_UNDERLYING_TYPE {
     VT_INPUT = 4
@@ -2877,9 +2302,6 @@ struct SelectiveScan FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
            VerifyField<uint8_t>(verifier, VT_INPUT, 1) &&
            verifier.EndTable();
   }
-  SelectiveScanT *UnPack(const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
-  void UnPackTo(SelectiveScanT *_o, const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
-  static ::flatbuffers::Offset<SelectiveScan> Pack(::flatbuffers::FlatBufferBuilder &_fbb, const SelectiveScanT* _o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
 };
 
 struct SelectiveScanBuilder {
@@ -2908,16 +2330,7 @@ inline ::flatbuffers::Offset<SelectiveScan> CreateSelectiveScan(
   return builder_.Finish();
 }
 
-::flatbuffers::Offset<SelectiveScan> CreateSelectiveScan(::flatbuffers::FlatBufferBuilder &_fbb, const SelectiveScanT *_o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
-
-struct GroupedLinearT : public ::flatbuffers::NativeTable {
-  typedef GroupedLinear TableType;
-  uint32_t groups = 0;
-  linnet::schema::Activation activation = linnet::schema::Activation::none;
-};
-
 struct GroupedLinear FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
-  typedef GroupedLinearT NativeTableType;
   typedef GroupedLinearBuilder Builder;
   enum FlatBuffersVTableOffset FLATBUFFERS_VTABLE_UNDERLYING_TYPE {
     VT_GROUPS = 4,
@@ -2935,9 +2348,6 @@ struct GroupedLinear FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
            VerifyField<uint8_t>(verifier, VT_ACTIVATION, 1) &&
            verifier.EndTable();
   }
-  GroupedLinearT *UnPack(const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
-  void UnPackTo(GroupedLinearT *_o, const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
-  static ::flatbuffers::Offset<GroupedLinear> Pack(::flatbuffers::FlatBufferBuilder &_fbb, const GroupedLinearT* _o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
 };
 
 struct GroupedLinearBuilder {
@@ -2971,18 +2381,7 @@ inline ::flatbuffers::Offset<GroupedLinear> CreateGroupedLinear(
   return builder_.Finish();
 }
 
-::flatbuffers::Offset<GroupedLinear> CreateGroupedLinear(::flatbuffers::FlatBufferBuilder &_fbb, const GroupedLinearT *_o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
-
-struct MixtureOfExpertsT : public ::flatbuffers::NativeTable {
-  typedef MixtureOfExperts TableType;
-  uint32_t experts = 0;
-  uint32_t experts_per_token = 0;
-  bool normalize = false;
-  linnet::schema::Activation activation = linnet::schema::Activation::none;
-};
-
 struct MixtureOfExperts FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
-  typedef MixtureOfExpertsT NativeTableType;
   typedef MixtureOfExpertsBuilder Builder;
   enum FlatBuffersVTableOffset FLATBUFFERS_VTABLE_UNDERLYING_TYPE {
     VT_EXPERTS = 4,
@@ -3010,9 +2409,6 @@ struct MixtureOfExperts FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
            VerifyField<uint8_t>(verifier, VT_ACTIVATION, 1) &&
            verifier.EndTable();
   }
-  MixtureOfExpertsT *UnPack(const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
-  void UnPackTo(MixtureOfExpertsT *_o, const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
-  static ::flatbuffers::Offset<MixtureOfExperts> Pack(::flatbuffers::FlatBufferBuilder &_fbb, const MixtureOfExpertsT* _o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
 };
 
 struct MixtureOfExpertsBuilder {
@@ -3056,22 +2452,12 @@ inline ::flatbuffers::Offset<MixtureOfExperts> CreateMixtureOfExperts(
   return builder_.Finish();
 }
 
-::flatbuffers::Offset<MixtureOfExperts> CreateMixtureOfExperts(::flatbuffers::FlatBufferBuilder &_fbb, const MixtureOfExpertsT *_o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
-
-struct StabilizedGatesT : public ::flatbuffers::NativeTable {
-  typedef StabilizedGates TableType;
-};
-
 struct StabilizedGates FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
-  typedef StabilizedGatesT NativeTableType;
   typedef StabilizedGatesBuilder Builder;
   bool Verify(::flatbuffers::Verifier &verifier) const {
     return VerifyTableStart(verifier) &&
            verifier.EndTable();
   }
-  StabilizedGatesT *UnPack(const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
-  void UnPackTo(StabilizedGatesT *_o, const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
-  static ::flatbuffers::Offset<StabilizedGates> Pack(::flatbuffers::FlatBufferBuilder &_fbb, const StabilizedGatesT* _o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
 };
 
 struct StabilizedGatesBuilder {
@@ -3095,15 +2481,7 @@ inline ::flatbuffers::Offset<StabilizedGates> CreateStabilizedGates(
   return builder_.Finish();
 }
 
-::flatbuffers::Offset<StabilizedGates> CreateStabilizedGates(::flatbuffers::FlatBufferBuilder &_fbb, const StabilizedGatesT *_o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
-
-struct PositionEmbeddingT : public ::flatbuffers::NativeTable {
-  typedef PositionEmbedding TableType;
-  uint32_t offset = 0;
-};
-
 struct PositionEmbedding FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
-  typedef PositionEmbeddingT NativeTableType;
   typedef PositionEmbeddingBuilder Builder;
   enum FlatBuffersVTableOffset FLATBUFFERS_VTABLE_UNDERLYING_TYPE {
     VT_OFFSET = 4
@@ -3116,9 +2494,6 @@ struct PositionEmbedding FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table 
            VerifyField<uint32_t>(verifier, VT_OFFSET, 4) &&
            verifier.EndTable();
   }
-  PositionEmbeddingT *UnPack(const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
-  void UnPackTo(PositionEmbeddingT *_o, const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
-  static ::flatbuffers::Offset<PositionEmbedding> Pack(::flatbuffers::FlatBufferBuilder &_fbb, const PositionEmbeddingT* _o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
 };
 
 struct PositionEmbeddingBuilder {
@@ -3147,22 +2522,12 @@ inline ::flatbuffers::Offset<PositionEmbedding> CreatePositionEmbedding(
   return builder_.Finish();
 }
 
-::flatbuffers::Offset<PositionEmbedding> CreatePositionEmbedding(::flatbuffers::FlatBufferBuilder &_fbb, const PositionEmbeddingT *_o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
-
-struct HeadLinearT : public ::flatbuffers::NativeTable {
-  typedef HeadLinear TableType;
-};
-
 struct HeadLinear FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
-  typedef HeadLinearT NativeTableType;
   typedef HeadLinearBuilder Builder;
   bool Verify(::flatbuffers::Verifier &verifier) const {
     return VerifyTableStart(verifier) &&
            verifier.EndTable();
   }
-  HeadLinearT *UnPack(const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
-  void UnPackTo(HeadLinearT *_o, const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
-  static ::flatbuffers::Offset<HeadLinear> Pack(::flatbuffers::FlatBufferBuilder &_fbb, const HeadLinearT* _o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
 };
 
 struct HeadLinearBuilder {
@@ -3186,18 +2551,7 @@ inline ::flatbuffers::Offset<HeadLinear> CreateHeadLinear(
   return builder_.Finish();
 }
 
-::flatbuffers::Offset<HeadLinear> CreateHeadLinear(::flatbuffers::FlatBufferBuilder &_fbb, const HeadLinearT *_o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
-
-struct SoftmaxFeaturesT : public ::flatbuffers::NativeTable {
-  typedef SoftmaxFeatures TableType;
-  uint32_t heads = 0;
-  linnet::schema::FeatureSide side = linnet::schema::FeatureSide::query;
-  float epsilon = 0.0f;
-  bool running = false;
-};
-
 struct SoftmaxFeatures FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
-  typedef SoftmaxFeaturesT NativeTableType;
   typedef SoftmaxFeaturesBuilder Builder;
   enum FlatBuffersVTableOffset FLATBUFFERS_VTABLE_UNDERLYING_TYPE {
     VT_HEADS = 4,
@@ -3225,9 +2579,6 @@ struct SoftmaxFeatures FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
            VerifyField<uint8_t>(verifier, VT_RUNNING, 1) &&
            verifier.EndTable();
   }
-  SoftmaxFeaturesT *UnPack(const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
-  void UnPackTo(SoftmaxFeaturesT *_o, const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
-  static ::flatbuffers::Offset<SoftmaxFeatures> Pack(::flatbuffers::FlatBufferBuilder &_fbb, const SoftmaxFeaturesT* _o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
 };
 
 struct SoftmaxFeaturesBuilder {
@@ -3271,16 +2622,7 @@ inline ::flatbuffers::Offset<SoftmaxFeatures> CreateSoftmaxFeatures(
   return builder_.Finish();
 }
 
-::flatbuffers::Offset<SoftmaxFeatures> CreateSoftmaxFeatures(::flatbuffers::FlatBufferBuilder &_fbb, const SoftmaxFeaturesT *_o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
-
-struct DpfpT : public ::flatbuffers::NativeTable {
-  typedef Dpfp TableType;
-  uint32_t heads = 0;
-  uint32_t rolls = 0;
-};
-
 struct Dpfp FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
-  typedef DpfpT NativeTableType;
   typedef DpfpBuilder Builder;
   enum FlatBuffersVTableOffset FLATBUFFERS_VTABLE_UNDERLYING_TYPE {
     VT_HEADS = 4,
@@ -3298,9 +2640,6 @@ struct Dpfp FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
            VerifyField<uint32_t>(verifier, VT_ROLLS, 4) &&
            verifier.EndTable();
   }
-  DpfpT *UnPack(const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
-  void UnPackTo(DpfpT *_o, const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
-  static ::flatbuffers::Offset<Dpfp> Pack(::flatbuffers::FlatBufferBuilder &_fbb, const DpfpT* _o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
 };
 
 struct DpfpBuilder {
@@ -3334,22 +2673,12 @@ inline ::flatbuffers::Offset<Dpfp> CreateDpfp(
   return builder_.Finish();
 }
 
-::flatbuffers::Offset<Dpfp> CreateDpfp(::flatbuffers::FlatBufferBuilder &_fbb, const DpfpT *_o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
-
-struct StoreT : public ::flatbuffers::NativeTable {
-  typedef Store TableType;
-};
-
 struct Store FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
-  typedef StoreT NativeTableType;
   typedef StoreBuilder Builder;
   bool Verify(::flatbuffers::Verifier &verifier) const {
     return VerifyTableStart(verifier) &&
            verifier.EndTable();
   }
-  StoreT *UnPack(const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
-  void UnPackTo(StoreT *_o, const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
-  static ::flatbuffers::Offset<Store> Pack(::flatbuffers::FlatBufferBuilder &_fbb, const StoreT* _o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
 };
 
 struct StoreBuilder {
@@ -3373,17 +2702,7 @@ inline ::flatbuffers::Offset<Store> CreateStore(
   return builder_.Finish();
 }
 
-::flatbuffers::Offset<Store> CreateStore(::flatbuffers::FlatBufferBuilder &_fbb, const StoreT *_o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
-
-struct PoolT : public ::flatbuffers::NativeTable {
-  typedef Pool TableType;
-  linnet::schema::PoolKind kind = linnet::schema::PoolKind::first;
-  uint32_t recent = 0;
-  uint32_t chunk = 0;
-};
-
 struct Pool FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
-  typedef PoolT NativeTableType;
   typedef PoolBuilder Builder;
   enum FlatBuffersVTableOffset FLATBUFFERS_VTABLE_UNDERLYING_TYPE {
     VT_KIND = 4,
@@ -3406,9 +2725,6 @@ struct Pool FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
            VerifyField<uint32_t>(verifier, VT_CHUNK, 4) &&
            verifier.EndTable();
   }
-  PoolT *UnPack(const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
-  void UnPackTo(PoolT *_o, const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
-  static ::flatbuffers::Offset<Pool> Pack(::flatbuffers::FlatBufferBuilder &_fbb, const PoolT* _o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
 };
 
 struct PoolBuilder {
@@ -3447,22 +2763,12 @@ inline ::flatbuffers::Offset<Pool> CreatePool(
   return builder_.Finish();
 }
 
-::flatbuffers::Offset<Pool> CreatePool(::flatbuffers::FlatBufferBuilder &_fbb, const PoolT *_o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
-
-struct LstmT : public ::flatbuffers::NativeTable {
-  typedef Lstm TableType;
-};
-
 struct Lstm FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
-  typedef LstmT NativeTableType;
   typedef LstmBuilder Builder;
   bool Verify(::flatbuffers::Verifier &verifier) const {
     return VerifyTableStart(verifier) &&
            verifier.EndTable();
   }
-  LstmT *UnPack(const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
-  void UnPackTo(LstmT *_o, const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
-  static ::flatbuffers::Offset<Lstm> Pack(::flatbuffers::FlatBufferBuilder &_fbb, const LstmT* _o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
 };
 
 struct LstmBuilder {
@@ -3486,22 +2792,12 @@ inline ::flatbuffers::Offset<Lstm> CreateLstm(
   return builder_.Finish();
 }
 
-::flatbuffers::Offset<Lstm> CreateLstm(::flatbuffers::FlatBufferBuilder &_fbb, const LstmT *_o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
-
-struct ConcatenateT : public ::flatbuffers::NativeTable {
-  typedef Concatenate TableType;
-};
-
 struct Concatenate FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
-  typedef ConcatenateT NativeTableType;
   typedef ConcatenateBuilder Builder;
   bool Verify(::flatbuffers::Verifier &verifier) const {
     return VerifyTableStart(verifier) &&
            verifier.EndTable();
   }
-  ConcatenateT *UnPack(const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
-  void UnPackTo(ConcatenateT *_o, const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
-  static ::flatbuffers::Offset<Concatenate> Pack(::flatbuffers::FlatBufferBuilder &_fbb, const ConcatenateT* _o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
 };
 
 struct ConcatenateBuilder {
@@ -3525,18 +2821,7 @@ inline ::flatbuffers::Offset<Concatenate> CreateConcatenate(
   return builder_.Finish();
 }
 
-::flatbuffers::Offset<Concatenate> CreateConcatenate(::flatbuffers::FlatBufferBuilder &_fbb, const ConcatenateT *_o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
-
-struct OperatorT : public ::flatbuffers::NativeTable {
-  typedef Operator TableType;
-  std::string name{};
-  linnet::schema::AttributesUnion attributes{};
-  std::vector<int32_t> inputs{};
-  std::vector<int32_t> outputs{};
-};
-
 struct Operator FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
-  typedef OperatorT NativeTableType;
   typedef OperatorBuilder Builder;
   enum FlatBuffersVTableOffset FLATBUFFERS_VTABLE_UNDERLYING_TYPE {
     VT_NAME = 4,
@@ -3649,9 +2934,6 @@ struct Operator FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
            verifier.VerifyVector(outputs()) &&
            verifier.EndTable();
   }
-  OperatorT *UnPack(const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
-  void UnPackTo(OperatorT *_o, const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
-  static ::flatbuffers::Offset<Operator> Pack(::flatbuffers::FlatBufferBuilder &_fbb, const OperatorT* _o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
 };
 
 template<> inline const linnet::schema::Linear *Operator::attributes_as<linnet::schema::Linear>() const {
@@ -3823,23 +3105,7 @@ inline ::flatbuffers::Offset<Operator> CreateOperatorDirect(
       outputs__);
 }
 
-::flatbuffers::Offset<Operator> CreateOperator(::flatbuffers::FlatBufferBuilder &_fbb, const OperatorT *_o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
-
-struct EntryPointT : public ::flatbuffers::NativeTable {
-  typedef EntryPoint TableType;
-  std::string name{};
-  std::vector<int32_t> inputs{};
-  std::vector<int32_t> outputs{};
-  std::vector<std::unique_ptr<linnet::schema::OperatorT>> operators{};
-  std::vector<std::string> output_names{};
-  EntryPointT() = default;
-  EntryPointT(const EntryPointT &o);
-  EntryPointT(EntryPointT&&) FLATBUFFERS_NOEXCEPT = default;
-  EntryPointT &operator=(EntryPointT o) FLATBUFFERS_NOEXCEPT;
-};
-
 struct EntryPoint FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
-  typedef EntryPointT NativeTableType;
   typedef EntryPointBuilder Builder;
   enum FlatBuffersVTableOffset FLATBUFFERS_VTABLE_UNDERLYING_TYPE {
     VT_NAME = 4,
@@ -3879,9 +3145,6 @@ struct EntryPoint FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
            verifier.VerifyVectorOfStrings(output_names()) &&
            verifier.EndTable();
   }
-  EntryPointT *UnPack(const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
-  void UnPackTo(EntryPointT *_o, const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
-  static ::flatbuffers::Offset<EntryPoint> Pack(::flatbuffers::FlatBufferBuilder &_fbb, const EntryPointT* _o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
 };
 
 struct EntryPointBuilder {
@@ -3955,17 +3218,7 @@ inline ::flatbuffers::Offset<EntryPoint> CreateEntryPointDirect(
       output_names__);
 }
 
-::flatbuffers::Offset<EntryPoint> CreateEntryPoint(::flatbuffers::FlatBufferBuilder &_fbb, const EntryPointT *_o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
-
-struct NormalizerStepT : public ::flatbuffers::NativeTable {
-  typedef NormalizerStep TableType;
-  linnet::schema::NormalizerKind kind = linnet::schema::NormalizerKind::nfc;
-  std::string pattern{};
-  std::string content{};
-};
-
 struct NormalizerStep FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
-  typedef NormalizerStepT NativeTableType;
   typedef NormalizerStepBuilder Builder;
   enum FlatBuffersVTableOffset FLATBUFFERS_VTABLE_UNDERLYING_TYPE {
     VT_KIND = 4,
@@ -3990,9 +3243,6 @@ struct NormalizerStep FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
            verifier.VerifyString(content()) &&
            verifier.EndTable();
   }
-  NormalizerStepT *UnPack(const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
-  void UnPackTo(NormalizerStepT *_o, const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
-  static ::flatbuffers::Offset<NormalizerStep> Pack(::flatbuffers::FlatBufferBuilder &_fbb, const NormalizerStepT* _o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
 };
 
 struct NormalizerStepBuilder {
@@ -4045,20 +3295,7 @@ inline ::flatbuffers::Offset<NormalizerStep> CreateNormalizerStepDirect(
       content__);
 }
 
-::flatbuffers::Offset<NormalizerStep> CreateNormalizerStep(::flatbuffers::FlatBufferBuilder &_fbb, const NormalizerStepT *_o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
-
-struct PreTokenizerStepT : public ::flatbuffers::NativeTable {
-  typedef PreTokenizerStep TableType;
-  linnet::schema::PreTokenizerKind kind = linnet::schema::PreTokenizerKind::split;
-  std::string pattern{};
-  std::string content{};
-  linnet::schema::SplitBehavior behavior = linnet::schema::SplitBehavior::isolated;
-  bool invert = false;
-  linnet::schema::PrependScheme prepend = linnet::schema::PrependScheme::always;
-};
-
 struct PreTokenizerStep FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
-  typedef PreTokenizerStepT NativeTableType;
   typedef PreTokenizerStepBuilder Builder;
   enum FlatBuffersVTableOffset FLATBUFFERS_VTABLE_UNDERLYING_TYPE {
     VT_KIND = 4,
@@ -4098,9 +3335,6 @@ struct PreTokenizerStep FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
            VerifyField<uint8_t>(verifier, VT_PREPEND, 1) &&
            verifier.EndTable();
   }
-  PreTokenizerStepT *UnPack(const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
-  void UnPackTo(PreTokenizerStepT *_o, const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
-  static ::flatbuffers::Offset<PreTokenizerStep> Pack(::flatbuffers::FlatBufferBuilder &_fbb, const PreTokenizerStepT* _o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
 };
 
 struct PreTokenizerStepBuilder {
@@ -4174,19 +3408,7 @@ inline ::flatbuffers::Offset<PreTokenizerStep> CreatePreTokenizerStepDirect(
       prepend);
 }
 
-::flatbuffers::Offset<PreTokenizerStep> CreatePreTokenizerStep(::flatbuffers::FlatBufferBuilder &_fbb, const PreTokenizerStepT *_o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
-
-struct DecoderStepT : public ::flatbuffers::NativeTable {
-  typedef DecoderStep TableType;
-  linnet::schema::DecoderKind kind = linnet::schema::DecoderKind::byte_fallback;
-  std::string pattern{};
-  std::string content{};
-  uint32_t start = 0;
-  uint32_t stop = 0;
-};
-
 struct DecoderStep FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
-  typedef DecoderStepT NativeTableType;
   typedef DecoderStepBuilder Builder;
   enum FlatBuffersVTableOffset FLATBUFFERS_VTABLE_UNDERLYING_TYPE {
     VT_KIND = 4,
@@ -4221,9 +3443,6 @@ struct DecoderStep FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
            VerifyField<uint32_t>(verifier, VT_STOP, 4) &&
            verifier.EndTable();
   }
-  DecoderStepT *UnPack(const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
-  void UnPackTo(DecoderStepT *_o, const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
-  static ::flatbuffers::Offset<DecoderStep> Pack(::flatbuffers::FlatBufferBuilder &_fbb, const DecoderStepT* _o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
 };
 
 struct DecoderStepBuilder {
@@ -4290,46 +3509,7 @@ inline ::flatbuffers::Offset<DecoderStep> CreateDecoderStepDirect(
       stop);
 }
 
-::flatbuffers::Offset<DecoderStep> CreateDecoderStep(::flatbuffers::FlatBufferBuilder &_fbb, const DecoderStepT *_o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
-
-struct TokenizerT : public ::flatbuffers::NativeTable {
-  typedef Tokenizer TableType;
-  linnet::schema::TokenizerKind kind = linnet::schema::TokenizerKind::byte_level_bpe;
-  uint32_t vocabulary = 0;
-  std::unique_ptr<linnet::schema::Segment> token_offsets{};
-  std::unique_ptr<linnet::schema::Segment> token_bytes{};
-  std::unique_ptr<linnet::schema::Segment> tokens_by_bytes{};
-  std::unique_ptr<linnet::schema::Segment> merge_offsets{};
-  std::unique_ptr<linnet::schema::Segment> merges{};
-  linnet::schema::Normalizer normalizer = linnet::schema::Normalizer::none;
-  std::vector<std::string> split_patterns{};
-  bool add_prefix_space = false;
-  bool ignore_merges = false;
-  std::vector<linnet::schema::AddedToken> added_tokens{};
-  std::vector<uint32_t> prefix_ids{};
-  std::vector<uint32_t> suffix_ids{};
-  int32_t unknown_id = -1;
-  bool fuse_unknown = false;
-  std::vector<std::unique_ptr<linnet::schema::NormalizerStepT>> normalizers{};
-  std::vector<std::unique_ptr<linnet::schema::PreTokenizerStepT>> pre_tokenizers{};
-  std::vector<std::unique_ptr<linnet::schema::DecoderStepT>> decoders{};
-  bool byte_fallback = false;
-  std::string continuing_prefix{};
-  std::string end_of_word_suffix{};
-  uint32_t most_word_characters = 0;
-  std::unique_ptr<linnet::schema::Segment> scores{};
-  std::unique_ptr<linnet::schema::Segment> charsmap_trie{};
-  std::unique_ptr<linnet::schema::Segment> charsmap_text{};
-  std::vector<linnet::schema::TemplatePiece> single{};
-  std::vector<linnet::schema::TemplatePiece> pair{};
-  TokenizerT() = default;
-  TokenizerT(const TokenizerT &o);
-  TokenizerT(TokenizerT&&) FLATBUFFERS_NOEXCEPT = default;
-  TokenizerT &operator=(TokenizerT o) FLATBUFFERS_NOEXCEPT;
-};
-
 struct Tokenizer FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
-  typedef TokenizerT NativeTableType;
   typedef TokenizerBuilder Builder;
   enum FlatBuffersVTableOffset FLATBUFFERS_VTABLE_UNDERLYING_TYPE {
     VT_KIND = 4,
@@ -4492,9 +3672,6 @@ struct Tokenizer FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
            verifier.VerifyVector(pair()) &&
            verifier.EndTable();
   }
-  TokenizerT *UnPack(const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
-  void UnPackTo(TokenizerT *_o, const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
-  static ::flatbuffers::Offset<Tokenizer> Pack(::flatbuffers::FlatBufferBuilder &_fbb, const TokenizerT* _o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
 };
 
 struct TokenizerBuilder {
@@ -4731,24 +3908,7 @@ inline ::flatbuffers::Offset<Tokenizer> CreateTokenizerDirect(
       pair__);
 }
 
-::flatbuffers::Offset<Tokenizer> CreateTokenizer(::flatbuffers::FlatBufferBuilder &_fbb, const TokenizerT *_o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
-
-struct SearchT : public ::flatbuffers::NativeTable {
-  typedef Search TableType;
-  int32_t start_id = -1;
-  int32_t forced_first_id = -1;
-  int32_t forced_last_id = -1;
-  std::vector<uint32_t> suppressed_ids{};
-  uint32_t beams = 1;
-  float length_penalty = 1.0f;
-  linnet::schema::Stopping stopping = linnet::schema::Stopping::likely;
-  uint32_t max_tokens = 0;
-  uint32_t min_tokens = 0;
-  uint32_t no_repeat = 0;
-};
-
 struct Search FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
-  typedef SearchT NativeTableType;
   typedef SearchBuilder Builder;
   enum FlatBuffersVTableOffset FLATBUFFERS_VTABLE_UNDERLYING_TYPE {
     VT_START_ID = 4,
@@ -4807,9 +3967,6 @@ struct Search FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
            VerifyField<uint32_t>(verifier, VT_NO_REPEAT, 4) &&
            verifier.EndTable();
   }
-  SearchT *UnPack(const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
-  void UnPackTo(SearchT *_o, const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
-  static ::flatbuffers::Offset<Search> Pack(::flatbuffers::FlatBufferBuilder &_fbb, const SearchT* _o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
 };
 
 struct SearchBuilder {
@@ -4910,26 +4067,7 @@ inline ::flatbuffers::Offset<Search> CreateSearchDirect(
       no_repeat);
 }
 
-::flatbuffers::Offset<Search> CreateSearch(::flatbuffers::FlatBufferBuilder &_fbb, const SearchT *_o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
-
-struct GenerationT : public ::flatbuffers::NativeTable {
-  typedef Generation TableType;
-  std::vector<uint32_t> end_ids{};
-  float temperature = 0.0f;
-  uint32_t top_k = 0;
-  float top_p = 1.0f;
-  float min_p = 0.0f;
-  float repetition_penalty = 1.0f;
-  uint32_t context = 0;
-  std::unique_ptr<linnet::schema::SearchT> search{};
-  GenerationT() = default;
-  GenerationT(const GenerationT &o);
-  GenerationT(GenerationT&&) FLATBUFFERS_NOEXCEPT = default;
-  GenerationT &operator=(GenerationT o) FLATBUFFERS_NOEXCEPT;
-};
-
 struct Generation FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
-  typedef GenerationT NativeTableType;
   typedef GenerationBuilder Builder;
   enum FlatBuffersVTableOffset FLATBUFFERS_VTABLE_UNDERLYING_TYPE {
     VT_END_IDS = 4,
@@ -4979,9 +4117,6 @@ struct Generation FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
            verifier.VerifyTable(search()) &&
            verifier.EndTable();
   }
-  GenerationT *UnPack(const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
-  void UnPackTo(GenerationT *_o, const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
-  static ::flatbuffers::Offset<Generation> Pack(::flatbuffers::FlatBufferBuilder &_fbb, const GenerationT* _o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
 };
 
 struct GenerationBuilder {
@@ -5068,21 +4203,7 @@ inline ::flatbuffers::Offset<Generation> CreateGenerationDirect(
       search);
 }
 
-::flatbuffers::Offset<Generation> CreateGeneration(::flatbuffers::FlatBufferBuilder &_fbb, const GenerationT *_o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
-
-struct MetadataT : public ::flatbuffers::NativeTable {
-  typedef Metadata TableType;
-  std::string name{};
-  std::string architecture{};
-  std::string source{};
-  std::string license{};
-  std::string source_sha256{};
-  std::string converter{};
-  std::string weights{};
-};
-
 struct Metadata FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
-  typedef MetadataT NativeTableType;
   typedef MetadataBuilder Builder;
   enum FlatBuffersVTableOffset FLATBUFFERS_VTABLE_UNDERLYING_TYPE {
     VT_NAME = 4,
@@ -5132,9 +4253,6 @@ struct Metadata FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
            verifier.VerifyString(weights()) &&
            verifier.EndTable();
   }
-  MetadataT *UnPack(const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
-  void UnPackTo(MetadataT *_o, const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
-  static ::flatbuffers::Offset<Metadata> Pack(::flatbuffers::FlatBufferBuilder &_fbb, const MetadataT* _o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
 };
 
 struct MetadataBuilder {
@@ -5220,16 +4338,7 @@ inline ::flatbuffers::Offset<Metadata> CreateMetadataDirect(
       weights__);
 }
 
-::flatbuffers::Offset<Metadata> CreateMetadata(::flatbuffers::FlatBufferBuilder &_fbb, const MetadataT *_o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
-
-struct QualityFigureT : public ::flatbuffers::NativeTable {
-  typedef QualityFigure TableType;
-  std::string name{};
-  double value = 0.0;
-};
-
 struct QualityFigure FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
-  typedef QualityFigureT NativeTableType;
   typedef QualityFigureBuilder Builder;
   enum FlatBuffersVTableOffset FLATBUFFERS_VTABLE_UNDERLYING_TYPE {
     VT_NAME = 4,
@@ -5248,9 +4357,6 @@ struct QualityFigure FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
            VerifyField<double>(verifier, VT_VALUE, 8) &&
            verifier.EndTable();
   }
-  QualityFigureT *UnPack(const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
-  void UnPackTo(QualityFigureT *_o, const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
-  static ::flatbuffers::Offset<QualityFigure> Pack(::flatbuffers::FlatBufferBuilder &_fbb, const QualityFigureT* _o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
 };
 
 struct QualityFigureBuilder {
@@ -5296,21 +4402,7 @@ inline ::flatbuffers::Offset<QualityFigure> CreateQualityFigureDirect(
       value);
 }
 
-::flatbuffers::Offset<QualityFigure> CreateQualityFigure(::flatbuffers::FlatBufferBuilder &_fbb, const QualityFigureT *_o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
-
-struct PackedMatrixT : public ::flatbuffers::NativeTable {
-  typedef PackedMatrix TableType;
-  int32_t weight = 0;
-  int32_t bias = -1;
-  std::unique_ptr<linnet::schema::Segment> data{};
-  PackedMatrixT() = default;
-  PackedMatrixT(const PackedMatrixT &o);
-  PackedMatrixT(PackedMatrixT&&) FLATBUFFERS_NOEXCEPT = default;
-  PackedMatrixT &operator=(PackedMatrixT o) FLATBUFFERS_NOEXCEPT;
-};
-
 struct PackedMatrix FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
-  typedef PackedMatrixT NativeTableType;
   typedef PackedMatrixBuilder Builder;
   enum FlatBuffersVTableOffset FLATBUFFERS_VTABLE_UNDERLYING_TYPE {
     VT_WEIGHT = 4,
@@ -5333,9 +4425,6 @@ struct PackedMatrix FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
            VerifyField<linnet::schema::Segment>(verifier, VT_DATA, 8) &&
            verifier.EndTable();
   }
-  PackedMatrixT *UnPack(const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
-  void UnPackTo(PackedMatrixT *_o, const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
-  static ::flatbuffers::Offset<PackedMatrix> Pack(::flatbuffers::FlatBufferBuilder &_fbb, const PackedMatrixT* _o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
 };
 
 struct PackedMatrixBuilder {
@@ -5374,22 +4463,7 @@ inline ::flatbuffers::Offset<PackedMatrix> CreatePackedMatrix(
   return builder_.Finish();
 }
 
-::flatbuffers::Offset<PackedMatrix> CreatePackedMatrix(::flatbuffers::FlatBufferBuilder &_fbb, const PackedMatrixT *_o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
-
-struct PackedSectionT : public ::flatbuffers::NativeTable {
-  typedef PackedSection TableType;
-  linnet::schema::DataType type = linnet::schema::DataType::f32;
-  uint64_t layout = 0;
-  std::string processor{};
-  std::vector<std::unique_ptr<linnet::schema::PackedMatrixT>> matrices{};
-  PackedSectionT() = default;
-  PackedSectionT(const PackedSectionT &o);
-  PackedSectionT(PackedSectionT&&) FLATBUFFERS_NOEXCEPT = default;
-  PackedSectionT &operator=(PackedSectionT o) FLATBUFFERS_NOEXCEPT;
-};
-
 struct PackedSection FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
-  typedef PackedSectionT NativeTableType;
   typedef PackedSectionBuilder Builder;
   enum FlatBuffersVTableOffset FLATBUFFERS_VTABLE_UNDERLYING_TYPE {
     VT_TYPE = 4,
@@ -5420,9 +4494,6 @@ struct PackedSection FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
            verifier.VerifyVectorOfTables(matrices()) &&
            verifier.EndTable();
   }
-  PackedSectionT *UnPack(const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
-  void UnPackTo(PackedSectionT *_o, const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
-  static ::flatbuffers::Offset<PackedSection> Pack(::flatbuffers::FlatBufferBuilder &_fbb, const PackedSectionT* _o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
 };
 
 struct PackedSectionBuilder {
@@ -5483,16 +4554,7 @@ inline ::flatbuffers::Offset<PackedSection> CreatePackedSectionDirect(
       matrices__);
 }
 
-::flatbuffers::Offset<PackedSection> CreatePackedSection(::flatbuffers::FlatBufferBuilder &_fbb, const PackedSectionT *_o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
-
-struct ClassifierT : public ::flatbuffers::NativeTable {
-  typedef Classifier TableType;
-  std::vector<std::string> labels{};
-  linnet::schema::LabelFunction function = linnet::schema::LabelFunction::softmax;
-};
-
 struct Classifier FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
-  typedef ClassifierT NativeTableType;
   typedef ClassifierBuilder Builder;
   enum FlatBuffersVTableOffset FLATBUFFERS_VTABLE_UNDERLYING_TYPE {
     VT_LABELS = 4,
@@ -5512,9 +4574,6 @@ struct Classifier FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
            VerifyField<uint8_t>(verifier, VT_FUNCTION, 1) &&
            verifier.EndTable();
   }
-  ClassifierT *UnPack(const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
-  void UnPackTo(ClassifierT *_o, const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
-  static ::flatbuffers::Offset<Classifier> Pack(::flatbuffers::FlatBufferBuilder &_fbb, const ClassifierT* _o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
 };
 
 struct ClassifierBuilder {
@@ -5560,29 +4619,7 @@ inline ::flatbuffers::Offset<Classifier> CreateClassifierDirect(
       function);
 }
 
-::flatbuffers::Offset<Classifier> CreateClassifier(::flatbuffers::FlatBufferBuilder &_fbb, const ClassifierT *_o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
-
-struct ModelT : public ::flatbuffers::NativeTable {
-  typedef Model TableType;
-  uint16_t version_major = 0;
-  uint16_t version_minor = 0;
-  std::unique_ptr<linnet::schema::MetadataT> metadata{};
-  std::vector<std::unique_ptr<linnet::schema::SymbolT>> symbols{};
-  std::vector<std::unique_ptr<linnet::schema::TensorT>> tensors{};
-  std::vector<std::unique_ptr<linnet::schema::EntryPointT>> entry_points{};
-  std::unique_ptr<linnet::schema::TokenizerT> tokenizer{};
-  std::unique_ptr<linnet::schema::GenerationT> generation{};
-  std::vector<std::unique_ptr<linnet::schema::QualityFigureT>> quality{};
-  std::vector<std::unique_ptr<linnet::schema::PackedSectionT>> packed{};
-  std::unique_ptr<linnet::schema::ClassifierT> classifier{};
-  ModelT() = default;
-  ModelT(const ModelT &o);
-  ModelT(ModelT&&) FLATBUFFERS_NOEXCEPT = default;
-  ModelT &operator=(ModelT o) FLATBUFFERS_NOEXCEPT;
-};
-
 struct Model FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
-  typedef ModelT NativeTableType;
   typedef ModelBuilder Builder;
   enum FlatBuffersVTableOffset FLATBUFFERS_VTABLE_UNDERLYING_TYPE {
     VT_VERSION_MAJOR = 4,
@@ -5659,9 +4696,6 @@ struct Model FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
            verifier.VerifyTable(classifier()) &&
            verifier.EndTable();
   }
-  ModelT *UnPack(const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
-  void UnPackTo(ModelT *_o, const ::flatbuffers::resolver_function_t *_resolver = nullptr) const;
-  static ::flatbuffers::Offset<Model> Pack(::flatbuffers::FlatBufferBuilder &_fbb, const ModelT* _o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
 };
 
 struct ModelBuilder {
@@ -5775,1608 +4809,6 @@ inline ::flatbuffers::Offset<Model> CreateModelDirect(
       quality__,
       packed__,
       classifier);
-}
-
-::flatbuffers::Offset<Model> CreateModel(::flatbuffers::FlatBufferBuilder &_fbb, const ModelT *_o, const ::flatbuffers::rehasher_function_t *_rehasher = nullptr);
-
-inline SymbolT *Symbol::UnPack(const ::flatbuffers::resolver_function_t *_resolver) const {
-  auto _o = std::unique_ptr<SymbolT>(new SymbolT());
-  UnPackTo(_o.get(), _resolver);
-  return _o.release();
-}
-
-inline void Symbol::UnPackTo(SymbolT *_o, const ::flatbuffers::resolver_function_t *_resolver) const {
-  (void)_o;
-  (void)_resolver;
-  { auto _e = name(); if (_e) _o->name = _e->str(); }
-}
-
-inline ::flatbuffers::Offset<Symbol> Symbol::Pack(::flatbuffers::FlatBufferBuilder &_fbb, const SymbolT* _o, const ::flatbuffers::rehasher_function_t *_rehasher) {
-  return CreateSymbol(_fbb, _o, _rehasher);
-}
-
-inline ::flatbuffers::Offset<Symbol> CreateSymbol(::flatbuffers::FlatBufferBuilder &_fbb, const SymbolT *_o, const ::flatbuffers::rehasher_function_t *_rehasher) {
-  (void)_rehasher;
-  (void)_o;
-  struct _VectorArgs { ::flatbuffers::FlatBufferBuilder *__fbb; const SymbolT* __o; const ::flatbuffers::rehasher_function_t *__rehasher; } _va = { &_fbb, _o, _rehasher}; (void)_va;
-  auto _name = _fbb.CreateString(_o->name);
-  return linnet::schema::CreateSymbol(
-      _fbb,
-      _name);
-}
-
-inline TensorT::TensorT(const TensorT &o)
-      : name(o.name),
-        type(o.type),
-        storage(o.storage),
-        shape(o.shape),
-        data((o.data) ? new linnet::schema::Segment(*o.data) : nullptr),
-        scales(o.scales),
-        block(o.block),
-        base(o.base),
-        column(o.column) {
-}
-
-inline TensorT &TensorT::operator=(TensorT o) FLATBUFFERS_NOEXCEPT {
-  std::swap(name, o.name);
-  std::swap(type, o.type);
-  std::swap(storage, o.storage);
-  std::swap(shape, o.shape);
-  std::swap(data, o.data);
-  std::swap(scales, o.scales);
-  std::swap(block, o.block);
-  std::swap(base, o.base);
-  std::swap(column, o.column);
-  return *this;
-}
-
-inline TensorT *Tensor::UnPack(const ::flatbuffers::resolver_function_t *_resolver) const {
-  auto _o = std::unique_ptr<TensorT>(new TensorT());
-  UnPackTo(_o.get(), _resolver);
-  return _o.release();
-}
-
-inline void Tensor::UnPackTo(TensorT *_o, const ::flatbuffers::resolver_function_t *_resolver) const {
-  (void)_o;
-  (void)_resolver;
-  { auto _e = name(); if (_e) _o->name = _e->str(); }
-  { auto _e = type(); _o->type = _e; }
-  { auto _e = storage(); _o->storage = _e; }
-  { auto _e = shape(); if (_e) { _o->shape.resize(_e->size()); for (::flatbuffers::uoffset_t _i = 0; _i < _e->size(); _i++) { _o->shape[_i] = _e->Get(_i); } } else { _o->shape.resize(0); } }
-  { auto _e = data(); if (_e) _o->data = std::unique_ptr<linnet::schema::Segment>(new linnet::schema::Segment(*_e)); }
-  { auto _e = scales(); _o->scales = _e; }
-  { auto _e = block(); _o->block = _e; }
-  { auto _e = base(); _o->base = _e; }
-  { auto _e = column(); _o->column = _e; }
-}
-
-inline ::flatbuffers::Offset<Tensor> Tensor::Pack(::flatbuffers::FlatBufferBuilder &_fbb, const TensorT* _o, const ::flatbuffers::rehasher_function_t *_rehasher) {
-  return CreateTensor(_fbb, _o, _rehasher);
-}
-
-inline ::flatbuffers::Offset<Tensor> CreateTensor(::flatbuffers::FlatBufferBuilder &_fbb, const TensorT *_o, const ::flatbuffers::rehasher_function_t *_rehasher) {
-  (void)_rehasher;
-  (void)_o;
-  struct _VectorArgs { ::flatbuffers::FlatBufferBuilder *__fbb; const TensorT* __o; const ::flatbuffers::rehasher_function_t *__rehasher; } _va = { &_fbb, _o, _rehasher}; (void)_va;
-  auto _name = _fbb.CreateString(_o->name);
-  auto _type = _o->type;
-  auto _storage = _o->storage;
-  auto _shape = _fbb.CreateVector(_o->shape);
-  auto _data = _o->data ? _o->data.get() : nullptr;
-  auto _scales = _o->scales;
-  auto _block = _o->block;
-  auto _base = _o->base;
-  auto _column = _o->column;
-  return linnet::schema::CreateTensor(
-      _fbb,
-      _name,
-      _type,
-      _storage,
-      _shape,
-      _data,
-      _scales,
-      _block,
-      _base,
-      _column);
-}
-
-inline LinearT *Linear::UnPack(const ::flatbuffers::resolver_function_t *_resolver) const {
-  auto _o = std::unique_ptr<LinearT>(new LinearT());
-  UnPackTo(_o.get(), _resolver);
-  return _o.release();
-}
-
-inline void Linear::UnPackTo(LinearT *_o, const ::flatbuffers::resolver_function_t *_resolver) const {
-  (void)_o;
-  (void)_resolver;
-  { auto _e = activation(); _o->activation = _e; }
-}
-
-inline ::flatbuffers::Offset<Linear> Linear::Pack(::flatbuffers::FlatBufferBuilder &_fbb, const LinearT* _o, const ::flatbuffers::rehasher_function_t *_rehasher) {
-  return CreateLinear(_fbb, _o, _rehasher);
-}
-
-inline ::flatbuffers::Offset<Linear> CreateLinear(::flatbuffers::FlatBufferBuilder &_fbb, const LinearT *_o, const ::flatbuffers::rehasher_function_t *_rehasher) {
-  (void)_rehasher;
-  (void)_o;
-  struct _VectorArgs { ::flatbuffers::FlatBufferBuilder *__fbb; const LinearT* __o; const ::flatbuffers::rehasher_function_t *__rehasher; } _va = { &_fbb, _o, _rehasher}; (void)_va;
-  auto _activation = _o->activation;
-  return linnet::schema::CreateLinear(
-      _fbb,
-      _activation);
-}
-
-inline EmbeddingT *Embedding::UnPack(const ::flatbuffers::resolver_function_t *_resolver) const {
-  auto _o = std::unique_ptr<EmbeddingT>(new EmbeddingT());
-  UnPackTo(_o.get(), _resolver);
-  return _o.release();
-}
-
-inline void Embedding::UnPackTo(EmbeddingT *_o, const ::flatbuffers::resolver_function_t *_resolver) const {
-  (void)_o;
-  (void)_resolver;
-}
-
-inline ::flatbuffers::Offset<Embedding> Embedding::Pack(::flatbuffers::FlatBufferBuilder &_fbb, const EmbeddingT* _o, const ::flatbuffers::rehasher_function_t *_rehasher) {
-  return CreateEmbedding(_fbb, _o, _rehasher);
-}
-
-inline ::flatbuffers::Offset<Embedding> CreateEmbedding(::flatbuffers::FlatBufferBuilder &_fbb, const EmbeddingT *_o, const ::flatbuffers::rehasher_function_t *_rehasher) {
-  (void)_rehasher;
-  (void)_o;
-  struct _VectorArgs { ::flatbuffers::FlatBufferBuilder *__fbb; const EmbeddingT* __o; const ::flatbuffers::rehasher_function_t *__rehasher; } _va = { &_fbb, _o, _rehasher}; (void)_va;
-  return linnet::schema::CreateEmbedding(
-      _fbb);
-}
-
-inline QuantizeT *Quantize::UnPack(const ::flatbuffers::resolver_function_t *_resolver) const {
-  auto _o = std::unique_ptr<QuantizeT>(new QuantizeT());
-  UnPackTo(_o.get(), _resolver);
-  return _o.release();
-}
-
-inline void Quantize::UnPackTo(QuantizeT *_o, const ::flatbuffers::resolver_function_t *_resolver) const {
-  (void)_o;
-  (void)_resolver;
-}
-
-inline ::flatbuffers::Offset<Quantize> Quantize::Pack(::flatbuffers::FlatBufferBuilder &_fbb, const QuantizeT* _o, const ::flatbuffers::rehasher_function_t *_rehasher) {
-  return CreateQuantize(_fbb, _o, _rehasher);
-}
-
-inline ::flatbuffers::Offset<Quantize> CreateQuantize(::flatbuffers::FlatBufferBuilder &_fbb, const QuantizeT *_o, const ::flatbuffers::rehasher_function_t *_rehasher) {
-  (void)_rehasher;
-  (void)_o;
-  struct _VectorArgs { ::flatbuffers::FlatBufferBuilder *__fbb; const QuantizeT* __o; const ::flatbuffers::rehasher_function_t *__rehasher; } _va = { &_fbb, _o, _rehasher}; (void)_va;
-  return linnet::schema::CreateQuantize(
-      _fbb);
-}
-
-inline LastRowsT *LastRows::UnPack(const ::flatbuffers::resolver_function_t *_resolver) const {
-  auto _o = std::unique_ptr<LastRowsT>(new LastRowsT());
-  UnPackTo(_o.get(), _resolver);
-  return _o.release();
-}
-
-inline void LastRows::UnPackTo(LastRowsT *_o, const ::flatbuffers::resolver_function_t *_resolver) const {
-  (void)_o;
-  (void)_resolver;
-}
-
-inline ::flatbuffers::Offset<LastRows> LastRows::Pack(::flatbuffers::FlatBufferBuilder &_fbb, const LastRowsT* _o, const ::flatbuffers::rehasher_function_t *_rehasher) {
-  return CreateLastRows(_fbb, _o, _rehasher);
-}
-
-inline ::flatbuffers::Offset<LastRows> CreateLastRows(::flatbuffers::FlatBufferBuilder &_fbb, const LastRowsT *_o, const ::flatbuffers::rehasher_function_t *_rehasher) {
-  (void)_rehasher;
-  (void)_o;
-  struct _VectorArgs { ::flatbuffers::FlatBufferBuilder *__fbb; const LastRowsT* __o; const ::flatbuffers::rehasher_function_t *__rehasher; } _va = { &_fbb, _o, _rehasher}; (void)_va;
-  return linnet::schema::CreateLastRows(
-      _fbb);
-}
-
-inline NormT *Norm::UnPack(const ::flatbuffers::resolver_function_t *_resolver) const {
-  auto _o = std::unique_ptr<NormT>(new NormT());
-  UnPackTo(_o.get(), _resolver);
-  return _o.release();
-}
-
-inline void Norm::UnPackTo(NormT *_o, const ::flatbuffers::resolver_function_t *_resolver) const {
-  (void)_o;
-  (void)_resolver;
-  { auto _e = kind(); _o->kind = _e; }
-  { auto _e = groups(); _o->groups = _e; }
-  { auto _e = epsilon(); _o->epsilon = _e; }
-}
-
-inline ::flatbuffers::Offset<Norm> Norm::Pack(::flatbuffers::FlatBufferBuilder &_fbb, const NormT* _o, const ::flatbuffers::rehasher_function_t *_rehasher) {
-  return CreateNorm(_fbb, _o, _rehasher);
-}
-
-inline ::flatbuffers::Offset<Norm> CreateNorm(::flatbuffers::FlatBufferBuilder &_fbb, const NormT *_o, const ::flatbuffers::rehasher_function_t *_rehasher) {
-  (void)_rehasher;
-  (void)_o;
-  struct _VectorArgs { ::flatbuffers::FlatBufferBuilder *__fbb; const NormT* __o; const ::flatbuffers::rehasher_function_t *__rehasher; } _va = { &_fbb, _o, _rehasher}; (void)_va;
-  auto _kind = _o->kind;
-  auto _groups = _o->groups;
-  auto _epsilon = _o->epsilon;
-  return linnet::schema::CreateNorm(
-      _fbb,
-      _kind,
-      _groups,
-      _epsilon);
-}
-
-inline ElementwiseT *Elementwise::UnPack(const ::flatbuffers::resolver_function_t *_resolver) const {
-  auto _o = std::unique_ptr<ElementwiseT>(new ElementwiseT());
-  UnPackTo(_o.get(), _resolver);
-  return _o.release();
-}
-
-inline void Elementwise::UnPackTo(ElementwiseT *_o, const ::flatbuffers::resolver_function_t *_resolver) const {
-  (void)_o;
-  (void)_resolver;
-  { auto _e = steps(); if (_e) { _o->steps.resize(_e->size()); for (::flatbuffers::uoffset_t _i = 0; _i < _e->size(); _i++) { _o->steps[_i] = *_e->Get(_i); } } else { _o->steps.resize(0); } }
-}
-
-inline ::flatbuffers::Offset<Elementwise> Elementwise::Pack(::flatbuffers::FlatBufferBuilder &_fbb, const ElementwiseT* _o, const ::flatbuffers::rehasher_function_t *_rehasher) {
-  return CreateElementwise(_fbb, _o, _rehasher);
-}
-
-inline ::flatbuffers::Offset<Elementwise> CreateElementwise(::flatbuffers::FlatBufferBuilder &_fbb, const ElementwiseT *_o, const ::flatbuffers::rehasher_function_t *_rehasher) {
-  (void)_rehasher;
-  (void)_o;
-  struct _VectorArgs { ::flatbuffers::FlatBufferBuilder *__fbb; const ElementwiseT* __o; const ::flatbuffers::rehasher_function_t *__rehasher; } _va = { &_fbb, _o, _rehasher}; (void)_va;
-  auto _steps = _fbb.CreateVectorOfStructs(_o->steps);
-  return linnet::schema::CreateElementwise(
-      _fbb,
-      _steps);
-}
-
-inline GroupSumT *GroupSum::UnPack(const ::flatbuffers::resolver_function_t *_resolver) const {
-  auto _o = std::unique_ptr<GroupSumT>(new GroupSumT());
-  UnPackTo(_o.get(), _resolver);
-  return _o.release();
-}
-
-inline void GroupSum::UnPackTo(GroupSumT *_o, const ::flatbuffers::resolver_function_t *_resolver) const {
-  (void)_o;
-  (void)_resolver;
-}
-
-inline ::flatbuffers::Offset<GroupSum> GroupSum::Pack(::flatbuffers::FlatBufferBuilder &_fbb, const GroupSumT* _o, const ::flatbuffers::rehasher_function_t *_rehasher) {
-  return CreateGroupSum(_fbb, _o, _rehasher);
-}
-
-inline ::flatbuffers::Offset<GroupSum> CreateGroupSum(::flatbuffers::FlatBufferBuilder &_fbb, const GroupSumT *_o, const ::flatbuffers::rehasher_function_t *_rehasher) {
-  (void)_rehasher;
-  (void)_o;
-  struct _VectorArgs { ::flatbuffers::FlatBufferBuilder *__fbb; const GroupSumT* __o; const ::flatbuffers::rehasher_function_t *__rehasher; } _va = { &_fbb, _o, _rehasher}; (void)_va;
-  return linnet::schema::CreateGroupSum(
-      _fbb);
-}
-
-inline TokenShiftT *TokenShift::UnPack(const ::flatbuffers::resolver_function_t *_resolver) const {
-  auto _o = std::unique_ptr<TokenShiftT>(new TokenShiftT());
-  UnPackTo(_o.get(), _resolver);
-  return _o.release();
-}
-
-inline void TokenShift::UnPackTo(TokenShiftT *_o, const ::flatbuffers::resolver_function_t *_resolver) const {
-  (void)_o;
-  (void)_resolver;
-}
-
-inline ::flatbuffers::Offset<TokenShift> TokenShift::Pack(::flatbuffers::FlatBufferBuilder &_fbb, const TokenShiftT* _o, const ::flatbuffers::rehasher_function_t *_rehasher) {
-  return CreateTokenShift(_fbb, _o, _rehasher);
-}
-
-inline ::flatbuffers::Offset<TokenShift> CreateTokenShift(::flatbuffers::FlatBufferBuilder &_fbb, const TokenShiftT *_o, const ::flatbuffers::rehasher_function_t *_rehasher) {
-  (void)_rehasher;
-  (void)_o;
-  struct _VectorArgs { ::flatbuffers::FlatBufferBuilder *__fbb; const TokenShiftT* __o; const ::flatbuffers::rehasher_function_t *__rehasher; } _va = { &_fbb, _o, _rehasher}; (void)_va;
-  return linnet::schema::CreateTokenShift(
-      _fbb);
-}
-
-inline CausalConvT *CausalConv::UnPack(const ::flatbuffers::resolver_function_t *_resolver) const {
-  auto _o = std::unique_ptr<CausalConvT>(new CausalConvT());
-  UnPackTo(_o.get(), _resolver);
-  return _o.release();
-}
-
-inline void CausalConv::UnPackTo(CausalConvT *_o, const ::flatbuffers::resolver_function_t *_resolver) const {
-  (void)_o;
-  (void)_resolver;
-  { auto _e = activation(); _o->activation = _e; }
-}
-
-inline ::flatbuffers::Offset<CausalConv> CausalConv::Pack(::flatbuffers::FlatBufferBuilder &_fbb, const CausalConvT* _o, const ::flatbuffers::rehasher_function_t *_rehasher) {
-  return CreateCausalConv(_fbb, _o, _rehasher);
-}
-
-inline ::flatbuffers::Offset<CausalConv> CreateCausalConv(::flatbuffers::FlatBufferBuilder &_fbb, const CausalConvT *_o, const ::flatbuffers::rehasher_function_t *_rehasher) {
-  (void)_rehasher;
-  (void)_o;
-  struct _VectorArgs { ::flatbuffers::FlatBufferBuilder *__fbb; const CausalConvT* __o; const ::flatbuffers::rehasher_function_t *__rehasher; } _va = { &_fbb, _o, _rehasher}; (void)_va;
-  auto _activation = _o->activation;
-  return linnet::schema::CreateCausalConv(
-      _fbb,
-      _activation);
-}
-
-inline RotaryT *Rotary::UnPack(const ::flatbuffers::resolver_function_t *_resolver) const {
-  auto _o = std::unique_ptr<RotaryT>(new RotaryT());
-  UnPackTo(_o.get(), _resolver);
-  return _o.release();
-}
-
-inline void Rotary::UnPackTo(RotaryT *_o, const ::flatbuffers::resolver_function_t *_resolver) const {
-  (void)_o;
-  (void)_resolver;
-  { auto _e = heads(); _o->heads = _e; }
-  { auto _e = dimensions(); _o->dimensions = _e; }
-  { auto _e = style(); _o->style = _e; }
-  { auto _e = scale(); _o->scale = _e; }
-}
-
-inline ::flatbuffers::Offset<Rotary> Rotary::Pack(::flatbuffers::FlatBufferBuilder &_fbb, const RotaryT* _o, const ::flatbuffers::rehasher_function_t *_rehasher) {
-  return CreateRotary(_fbb, _o, _rehasher);
-}
-
-inline ::flatbuffers::Offset<Rotary> CreateRotary(::flatbuffers::FlatBufferBuilder &_fbb, const RotaryT *_o, const ::flatbuffers::rehasher_function_t *_rehasher) {
-  (void)_rehasher;
-  (void)_o;
-  struct _VectorArgs { ::flatbuffers::FlatBufferBuilder *__fbb; const RotaryT* __o; const ::flatbuffers::rehasher_function_t *__rehasher; } _va = { &_fbb, _o, _rehasher}; (void)_va;
-  auto _heads = _o->heads;
-  auto _dimensions = _o->dimensions;
-  auto _style = _o->style;
-  auto _scale = _o->scale;
-  return linnet::schema::CreateRotary(
-      _fbb,
-      _heads,
-      _dimensions,
-      _style,
-      _scale);
-}
-
-inline SoftmaxAttentionT *SoftmaxAttention::UnPack(const ::flatbuffers::resolver_function_t *_resolver) const {
-  auto _o = std::unique_ptr<SoftmaxAttentionT>(new SoftmaxAttentionT());
-  UnPackTo(_o.get(), _resolver);
-  return _o.release();
-}
-
-inline void SoftmaxAttention::UnPackTo(SoftmaxAttentionT *_o, const ::flatbuffers::resolver_function_t *_resolver) const {
-  (void)_o;
-  (void)_resolver;
-  { auto _e = heads(); _o->heads = _e; }
-  { auto _e = key_value_heads(); _o->key_value_heads = _e; }
-  { auto _e = scale(); _o->scale = _e; }
-  { auto _e = mask(); _o->mask = _e; }
-  { auto _e = window(); _o->window = _e; }
-  { auto _e = segment(); _o->segment = _e; }
-  { auto _e = clamps_distance(); _o->clamps_distance = _e; }
-}
-
-inline ::flatbuffers::Offset<SoftmaxAttention> SoftmaxAttention::Pack(::flatbuffers::FlatBufferBuilder &_fbb, const SoftmaxAttentionT* _o, const ::flatbuffers::rehasher_function_t *_rehasher) {
-  return CreateSoftmaxAttention(_fbb, _o, _rehasher);
-}
-
-inline ::flatbuffers::Offset<SoftmaxAttention> CreateSoftmaxAttention(::flatbuffers::FlatBufferBuilder &_fbb, const SoftmaxAttentionT *_o, const ::flatbuffers::rehasher_function_t *_rehasher) {
-  (void)_rehasher;
-  (void)_o;
-  struct _VectorArgs { ::flatbuffers::FlatBufferBuilder *__fbb; const SoftmaxAttentionT* __o; const ::flatbuffers::rehasher_function_t *__rehasher; } _va = { &_fbb, _o, _rehasher}; (void)_va;
-  auto _heads = _o->heads;
-  auto _key_value_heads = _o->key_value_heads;
-  auto _scale = _o->scale;
-  auto _mask = _o->mask;
-  auto _window = _o->window;
-  auto _segment = _o->segment;
-  auto _clamps_distance = _o->clamps_distance;
-  return linnet::schema::CreateSoftmaxAttention(
-      _fbb,
-      _heads,
-      _key_value_heads,
-      _scale,
-      _mask,
-      _window,
-      _segment,
-      _clamps_distance);
-}
-
-inline FastWeightT *FastWeight::UnPack(const ::flatbuffers::resolver_function_t *_resolver) const {
-  auto _o = std::unique_ptr<FastWeightT>(new FastWeightT());
-  UnPackTo(_o.get(), _resolver);
-  return _o.release();
-}
-
-inline void FastWeight::UnPackTo(FastWeightT *_o, const ::flatbuffers::resolver_function_t *_resolver) const {
-  (void)_o;
-  (void)_resolver;
-  { auto _e = heads(); _o->heads = _e; }
-  { auto _e = key_heads(); _o->key_heads = _e; }
-  { auto _e = decay(); _o->decay = _e; }
-  { auto _e = rule(); _o->rule = _e; }
-  { auto _e = correct_before_decay(); _o->correct_before_decay = _e; }
-  { auto _e = read(); _o->read = _e; }
-  { auto _e = scale(); _o->scale = _e; }
-  { auto _e = squash(); _o->squash = _e; }
-  { auto _e = normalize(); _o->normalize = _e; }
-  { auto _e = normalizer_epsilon(); _o->normalizer_epsilon = _e; }
-  { auto _e = normalizer_query_epsilon(); _o->normalizer_query_epsilon = _e; }
-}
-
-inline ::flatbuffers::Offset<FastWeight> FastWeight::Pack(::flatbuffers::FlatBufferBuilder &_fbb, const FastWeightT* _o, const ::flatbuffers::rehasher_function_t *_rehasher) {
-  return CreateFastWeight(_fbb, _o, _rehasher);
-}
-
-inline ::flatbuffers::Offset<FastWeight> CreateFastWeight(::flatbuffers::FlatBufferBuilder &_fbb, const FastWeightT *_o, const ::flatbuffers::rehasher_function_t *_rehasher) {
-  (void)_rehasher;
-  (void)_o;
-  struct _VectorArgs { ::flatbuffers::FlatBufferBuilder *__fbb; const FastWeightT* __o; const ::flatbuffers::rehasher_function_t *__rehasher; } _va = { &_fbb, _o, _rehasher}; (void)_va;
-  auto _heads = _o->heads;
-  auto _key_heads = _o->key_heads;
-  auto _decay = _o->decay;
-  auto _rule = _o->rule;
-  auto _correct_before_decay = _o->correct_before_decay;
-  auto _read = _o->read;
-  auto _scale = _o->scale;
-  auto _squash = _o->squash;
-  auto _normalize = _o->normalize;
-  auto _normalizer_epsilon = _o->normalizer_epsilon;
-  auto _normalizer_query_epsilon = _o->normalizer_query_epsilon;
-  return linnet::schema::CreateFastWeight(
-      _fbb,
-      _heads,
-      _key_heads,
-      _decay,
-      _rule,
-      _correct_before_decay,
-      _read,
-      _scale,
-      _squash,
-      _normalize,
-      _normalizer_epsilon,
-      _normalizer_query_epsilon);
-}
-
-inline WkvT *Wkv::UnPack(const ::flatbuffers::resolver_function_t *_resolver) const {
-  auto _o = std::unique_ptr<WkvT>(new WkvT());
-  UnPackTo(_o.get(), _resolver);
-  return _o.release();
-}
-
-inline void Wkv::UnPackTo(WkvT *_o, const ::flatbuffers::resolver_function_t *_resolver) const {
-  (void)_o;
-  (void)_resolver;
-}
-
-inline ::flatbuffers::Offset<Wkv> Wkv::Pack(::flatbuffers::FlatBufferBuilder &_fbb, const WkvT* _o, const ::flatbuffers::rehasher_function_t *_rehasher) {
-  return CreateWkv(_fbb, _o, _rehasher);
-}
-
-inline ::flatbuffers::Offset<Wkv> CreateWkv(::flatbuffers::FlatBufferBuilder &_fbb, const WkvT *_o, const ::flatbuffers::rehasher_function_t *_rehasher) {
-  (void)_rehasher;
-  (void)_o;
-  struct _VectorArgs { ::flatbuffers::FlatBufferBuilder *__fbb; const WkvT* __o; const ::flatbuffers::rehasher_function_t *__rehasher; } _va = { &_fbb, _o, _rehasher}; (void)_va;
-  return linnet::schema::CreateWkv(
-      _fbb);
-}
-
-inline SelectiveScanT *SelectiveScan::UnPack(const ::flatbuffers::resolver_function_t *_resolver) const {
-  auto _o = std::unique_ptr<SelectiveScanT>(new SelectiveScanT());
-  UnPackTo(_o.get(), _resolver);
-  return _o.release();
-}
-
-inline void SelectiveScan::UnPackTo(SelectiveScanT *_o, const ::flatbuffers::resolver_function_t *_resolver) const {
-  (void)_o;
-  (void)_resolver;
-  { auto _e = input(); _o->input = _e; }
-}
-
-inline ::flatbuffers::Offset<SelectiveScan> SelectiveScan::Pack(::flatbuffers::FlatBufferBuilder &_fbb, const SelectiveScanT* _o, const ::flatbuffers::rehasher_function_t *_rehasher) {
-  return CreateSelectiveScan(_fbb, _o, _rehasher);
-}
-
-inline ::flatbuffers::Offset<SelectiveScan> CreateSelectiveScan(::flatbuffers::FlatBufferBuilder &_fbb, const SelectiveScanT *_o, const ::flatbuffers::rehasher_function_t *_rehasher) {
-  (void)_rehasher;
-  (void)_o;
-  struct _VectorArgs { ::flatbuffers::FlatBufferBuilder *__fbb; const SelectiveScanT* __o; const ::flatbuffers::rehasher_function_t *__rehasher; } _va = { &_fbb, _o, _rehasher}; (void)_va;
-  auto _input = _o->input;
-  return linnet::schema::CreateSelectiveScan(
-      _fbb,
-      _input);
-}
-
-inline GroupedLinearT *GroupedLinear::UnPack(const ::flatbuffers::resolver_function_t *_resolver) const {
-  auto _o = std::unique_ptr<GroupedLinearT>(new GroupedLinearT());
-  UnPackTo(_o.get(), _resolver);
-  return _o.release();
-}
-
-inline void GroupedLinear::UnPackTo(GroupedLinearT *_o, const ::flatbuffers::resolver_function_t *_resolver) const {
-  (void)_o;
-  (void)_resolver;
-  { auto _e = groups(); _o->groups = _e; }
-  { auto _e = activation(); _o->activation = _e; }
-}
-
-inline ::flatbuffers::Offset<GroupedLinear> GroupedLinear::Pack(::flatbuffers::FlatBufferBuilder &_fbb, const GroupedLinearT* _o, const ::flatbuffers::rehasher_function_t *_rehasher) {
-  return CreateGroupedLinear(_fbb, _o, _rehasher);
-}
-
-inline ::flatbuffers::Offset<GroupedLinear> CreateGroupedLinear(::flatbuffers::FlatBufferBuilder &_fbb, const GroupedLinearT *_o, const ::flatbuffers::rehasher_function_t *_rehasher) {
-  (void)_rehasher;
-  (void)_o;
-  struct _VectorArgs { ::flatbuffers::FlatBufferBuilder *__fbb; const GroupedLinearT* __o; const ::flatbuffers::rehasher_function_t *__rehasher; } _va = { &_fbb, _o, _rehasher}; (void)_va;
-  auto _groups = _o->groups;
-  auto _activation = _o->activation;
-  return linnet::schema::CreateGroupedLinear(
-      _fbb,
-      _groups,
-      _activation);
-}
-
-inline MixtureOfExpertsT *MixtureOfExperts::UnPack(const ::flatbuffers::resolver_function_t *_resolver) const {
-  auto _o = std::unique_ptr<MixtureOfExpertsT>(new MixtureOfExpertsT());
-  UnPackTo(_o.get(), _resolver);
-  return _o.release();
-}
-
-inline void MixtureOfExperts::UnPackTo(MixtureOfExpertsT *_o, const ::flatbuffers::resolver_function_t *_resolver) const {
-  (void)_o;
-  (void)_resolver;
-  { auto _e = experts(); _o->experts = _e; }
-  { auto _e = experts_per_token(); _o->experts_per_token = _e; }
-  { auto _e = normalize(); _o->normalize = _e; }
-  { auto _e = activation(); _o->activation = _e; }
-}
-
-inline ::flatbuffers::Offset<MixtureOfExperts> MixtureOfExperts::Pack(::flatbuffers::FlatBufferBuilder &_fbb, const MixtureOfExpertsT* _o, const ::flatbuffers::rehasher_function_t *_rehasher) {
-  return CreateMixtureOfExperts(_fbb, _o, _rehasher);
-}
-
-inline ::flatbuffers::Offset<MixtureOfExperts> CreateMixtureOfExperts(::flatbuffers::FlatBufferBuilder &_fbb, const MixtureOfExpertsT *_o, const ::flatbuffers::rehasher_function_t *_rehasher) {
-  (void)_rehasher;
-  (void)_o;
-  struct _VectorArgs { ::flatbuffers::FlatBufferBuilder *__fbb; const MixtureOfExpertsT* __o; const ::flatbuffers::rehasher_function_t *__rehasher; } _va = { &_fbb, _o, _rehasher}; (void)_va;
-  auto _experts = _o->experts;
-  auto _experts_per_token = _o->experts_per_token;
-  auto _normalize = _o->normalize;
-  auto _activation = _o->activation;
-  return linnet::schema::CreateMixtureOfExperts(
-      _fbb,
-      _experts,
-      _experts_per_token,
-      _normalize,
-      _activation);
-}
-
-inline StabilizedGatesT *StabilizedGates::UnPack(const ::flatbuffers::resolver_function_t *_resolver) const {
-  auto _o = std::unique_ptr<StabilizedGatesT>(new StabilizedGatesT());
-  UnPackTo(_o.get(), _resolver);
-  return _o.release();
-}
-
-inline void StabilizedGates::UnPackTo(StabilizedGatesT *_o, const ::flatbuffers::resolver_function_t *_resolver) const {
-  (void)_o;
-  (void)_resolver;
-}
-
-inline ::flatbuffers::Offset<StabilizedGates> StabilizedGates::Pack(::flatbuffers::FlatBufferBuilder &_fbb, const StabilizedGatesT* _o, const ::flatbuffers::rehasher_function_t *_rehasher) {
-  return CreateStabilizedGates(_fbb, _o, _rehasher);
-}
-
-inline ::flatbuffers::Offset<StabilizedGates> CreateStabilizedGates(::flatbuffers::FlatBufferBuilder &_fbb, const StabilizedGatesT *_o, const ::flatbuffers::rehasher_function_t *_rehasher) {
-  (void)_rehasher;
-  (void)_o;
-  struct _VectorArgs { ::flatbuffers::FlatBufferBuilder *__fbb; const StabilizedGatesT* __o; const ::flatbuffers::rehasher_function_t *__rehasher; } _va = { &_fbb, _o, _rehasher}; (void)_va;
-  return linnet::schema::CreateStabilizedGates(
-      _fbb);
-}
-
-inline PositionEmbeddingT *PositionEmbedding::UnPack(const ::flatbuffers::resolver_function_t *_resolver) const {
-  auto _o = std::unique_ptr<PositionEmbeddingT>(new PositionEmbeddingT());
-  UnPackTo(_o.get(), _resolver);
-  return _o.release();
-}
-
-inline void PositionEmbedding::UnPackTo(PositionEmbeddingT *_o, const ::flatbuffers::resolver_function_t *_resolver) const {
-  (void)_o;
-  (void)_resolver;
-  { auto _e = offset(); _o->offset = _e; }
-}
-
-inline ::flatbuffers::Offset<PositionEmbedding> PositionEmbedding::Pack(::flatbuffers::FlatBufferBuilder &_fbb, const PositionEmbeddingT* _o, const ::flatbuffers::rehasher_function_t *_rehasher) {
-  return CreatePositionEmbedding(_fbb, _o, _rehasher);
-}
-
-inline ::flatbuffers::Offset<PositionEmbedding> CreatePositionEmbedding(::flatbuffers::FlatBufferBuilder &_fbb, const PositionEmbeddingT *_o, const ::flatbuffers::rehasher_function_t *_rehasher) {
-  (void)_rehasher;
-  (void)_o;
-  struct _VectorArgs { ::flatbuffers::FlatBufferBuilder *__fbb; const PositionEmbeddingT* __o; const ::flatbuffers::rehasher_function_t *__rehasher; } _va = { &_fbb, _o, _rehasher}; (void)_va;
-  auto _offset = _o->offset;
-  return linnet::schema::CreatePositionEmbedding(
-      _fbb,
-      _offset);
-}
-
-inline HeadLinearT *HeadLinear::UnPack(const ::flatbuffers::resolver_function_t *_resolver) const {
-  auto _o = std::unique_ptr<HeadLinearT>(new HeadLinearT());
-  UnPackTo(_o.get(), _resolver);
-  return _o.release();
-}
-
-inline void HeadLinear::UnPackTo(HeadLinearT *_o, const ::flatbuffers::resolver_function_t *_resolver) const {
-  (void)_o;
-  (void)_resolver;
-}
-
-inline ::flatbuffers::Offset<HeadLinear> HeadLinear::Pack(::flatbuffers::FlatBufferBuilder &_fbb, const HeadLinearT* _o, const ::flatbuffers::rehasher_function_t *_rehasher) {
-  return CreateHeadLinear(_fbb, _o, _rehasher);
-}
-
-inline ::flatbuffers::Offset<HeadLinear> CreateHeadLinear(::flatbuffers::FlatBufferBuilder &_fbb, const HeadLinearT *_o, const ::flatbuffers::rehasher_function_t *_rehasher) {
-  (void)_rehasher;
-  (void)_o;
-  struct _VectorArgs { ::flatbuffers::FlatBufferBuilder *__fbb; const HeadLinearT* __o; const ::flatbuffers::rehasher_function_t *__rehasher; } _va = { &_fbb, _o, _rehasher}; (void)_va;
-  return linnet::schema::CreateHeadLinear(
-      _fbb);
-}
-
-inline SoftmaxFeaturesT *SoftmaxFeatures::UnPack(const ::flatbuffers::resolver_function_t *_resolver) const {
-  auto _o = std::unique_ptr<SoftmaxFeaturesT>(new SoftmaxFeaturesT());
-  UnPackTo(_o.get(), _resolver);
-  return _o.release();
-}
-
-inline void SoftmaxFeatures::UnPackTo(SoftmaxFeaturesT *_o, const ::flatbuffers::resolver_function_t *_resolver) const {
-  (void)_o;
-  (void)_resolver;
-  { auto _e = heads(); _o->heads = _e; }
-  { auto _e = side(); _o->side = _e; }
-  { auto _e = epsilon(); _o->epsilon = _e; }
-  { auto _e = running(); _o->running = _e; }
-}
-
-inline ::flatbuffers::Offset<SoftmaxFeatures> SoftmaxFeatures::Pack(::flatbuffers::FlatBufferBuilder &_fbb, const SoftmaxFeaturesT* _o, const ::flatbuffers::rehasher_function_t *_rehasher) {
-  return CreateSoftmaxFeatures(_fbb, _o, _rehasher);
-}
-
-inline ::flatbuffers::Offset<SoftmaxFeatures> CreateSoftmaxFeatures(::flatbuffers::FlatBufferBuilder &_fbb, const SoftmaxFeaturesT *_o, const ::flatbuffers::rehasher_function_t *_rehasher) {
-  (void)_rehasher;
-  (void)_o;
-  struct _VectorArgs { ::flatbuffers::FlatBufferBuilder *__fbb; const SoftmaxFeaturesT* __o; const ::flatbuffers::rehasher_function_t *__rehasher; } _va = { &_fbb, _o, _rehasher}; (void)_va;
-  auto _heads = _o->heads;
-  auto _side = _o->side;
-  auto _epsilon = _o->epsilon;
-  auto _running = _o->running;
-  return linnet::schema::CreateSoftmaxFeatures(
-      _fbb,
-      _heads,
-      _side,
-      _epsilon,
-      _running);
-}
-
-inline DpfpT *Dpfp::UnPack(const ::flatbuffers::resolver_function_t *_resolver) const {
-  auto _o = std::unique_ptr<DpfpT>(new DpfpT());
-  UnPackTo(_o.get(), _resolver);
-  return _o.release();
-}
-
-inline void Dpfp::UnPackTo(DpfpT *_o, const ::flatbuffers::resolver_function_t *_resolver) const {
-  (void)_o;
-  (void)_resolver;
-  { auto _e = heads(); _o->heads = _e; }
-  { auto _e = rolls(); _o->rolls = _e; }
-}
-
-inline ::flatbuffers::Offset<Dpfp> Dpfp::Pack(::flatbuffers::FlatBufferBuilder &_fbb, const DpfpT* _o, const ::flatbuffers::rehasher_function_t *_rehasher) {
-  return CreateDpfp(_fbb, _o, _rehasher);
-}
-
-inline ::flatbuffers::Offset<Dpfp> CreateDpfp(::flatbuffers::FlatBufferBuilder &_fbb, const DpfpT *_o, const ::flatbuffers::rehasher_function_t *_rehasher) {
-  (void)_rehasher;
-  (void)_o;
-  struct _VectorArgs { ::flatbuffers::FlatBufferBuilder *__fbb; const DpfpT* __o; const ::flatbuffers::rehasher_function_t *__rehasher; } _va = { &_fbb, _o, _rehasher}; (void)_va;
-  auto _heads = _o->heads;
-  auto _rolls = _o->rolls;
-  return linnet::schema::CreateDpfp(
-      _fbb,
-      _heads,
-      _rolls);
-}
-
-inline StoreT *Store::UnPack(const ::flatbuffers::resolver_function_t *_resolver) const {
-  auto _o = std::unique_ptr<StoreT>(new StoreT());
-  UnPackTo(_o.get(), _resolver);
-  return _o.release();
-}
-
-inline void Store::UnPackTo(StoreT *_o, const ::flatbuffers::resolver_function_t *_resolver) const {
-  (void)_o;
-  (void)_resolver;
-}
-
-inline ::flatbuffers::Offset<Store> Store::Pack(::flatbuffers::FlatBufferBuilder &_fbb, const StoreT* _o, const ::flatbuffers::rehasher_function_t *_rehasher) {
-  return CreateStore(_fbb, _o, _rehasher);
-}
-
-inline ::flatbuffers::Offset<Store> CreateStore(::flatbuffers::FlatBufferBuilder &_fbb, const StoreT *_o, const ::flatbuffers::rehasher_function_t *_rehasher) {
-  (void)_rehasher;
-  (void)_o;
-  struct _VectorArgs { ::flatbuffers::FlatBufferBuilder *__fbb; const StoreT* __o; const ::flatbuffers::rehasher_function_t *__rehasher; } _va = { &_fbb, _o, _rehasher}; (void)_va;
-  return linnet::schema::CreateStore(
-      _fbb);
-}
-
-inline PoolT *Pool::UnPack(const ::flatbuffers::resolver_function_t *_resolver) const {
-  auto _o = std::unique_ptr<PoolT>(new PoolT());
-  UnPackTo(_o.get(), _resolver);
-  return _o.release();
-}
-
-inline void Pool::UnPackTo(PoolT *_o, const ::flatbuffers::resolver_function_t *_resolver) const {
-  (void)_o;
-  (void)_resolver;
-  { auto _e = kind(); _o->kind = _e; }
-  { auto _e = recent(); _o->recent = _e; }
-  { auto _e = chunk(); _o->chunk = _e; }
-}
-
-inline ::flatbuffers::Offset<Pool> Pool::Pack(::flatbuffers::FlatBufferBuilder &_fbb, const PoolT* _o, const ::flatbuffers::rehasher_function_t *_rehasher) {
-  return CreatePool(_fbb, _o, _rehasher);
-}
-
-inline ::flatbuffers::Offset<Pool> CreatePool(::flatbuffers::FlatBufferBuilder &_fbb, const PoolT *_o, const ::flatbuffers::rehasher_function_t *_rehasher) {
-  (void)_rehasher;
-  (void)_o;
-  struct _VectorArgs { ::flatbuffers::FlatBufferBuilder *__fbb; const PoolT* __o; const ::flatbuffers::rehasher_function_t *__rehasher; } _va = { &_fbb, _o, _rehasher}; (void)_va;
-  auto _kind = _o->kind;
-  auto _recent = _o->recent;
-  auto _chunk = _o->chunk;
-  return linnet::schema::CreatePool(
-      _fbb,
-      _kind,
-      _recent,
-      _chunk);
-}
-
-inline LstmT *Lstm::UnPack(const ::flatbuffers::resolver_function_t *_resolver) const {
-  auto _o = std::unique_ptr<LstmT>(new LstmT());
-  UnPackTo(_o.get(), _resolver);
-  return _o.release();
-}
-
-inline void Lstm::UnPackTo(LstmT *_o, const ::flatbuffers::resolver_function_t *_resolver) const {
-  (void)_o;
-  (void)_resolver;
-}
-
-inline ::flatbuffers::Offset<Lstm> Lstm::Pack(::flatbuffers::FlatBufferBuilder &_fbb, const LstmT* _o, const ::flatbuffers::rehasher_function_t *_rehasher) {
-  return CreateLstm(_fbb, _o, _rehasher);
-}
-
-inline ::flatbuffers::Offset<Lstm> CreateLstm(::flatbuffers::FlatBufferBuilder &_fbb, const LstmT *_o, const ::flatbuffers::rehasher_function_t *_rehasher) {
-  (void)_rehasher;
-  (void)_o;
-  struct _VectorArgs { ::flatbuffers::FlatBufferBuilder *__fbb; const LstmT* __o; const ::flatbuffers::rehasher_function_t *__rehasher; } _va = { &_fbb, _o, _rehasher}; (void)_va;
-  return linnet::schema::CreateLstm(
-      _fbb);
-}
-
-inline ConcatenateT *Concatenate::UnPack(const ::flatbuffers::resolver_function_t *_resolver) const {
-  auto _o = std::unique_ptr<ConcatenateT>(new ConcatenateT());
-  UnPackTo(_o.get(), _resolver);
-  return _o.release();
-}
-
-inline void Concatenate::UnPackTo(ConcatenateT *_o, const ::flatbuffers::resolver_function_t *_resolver) const {
-  (void)_o;
-  (void)_resolver;
-}
-
-inline ::flatbuffers::Offset<Concatenate> Concatenate::Pack(::flatbuffers::FlatBufferBuilder &_fbb, const ConcatenateT* _o, const ::flatbuffers::rehasher_function_t *_rehasher) {
-  return CreateConcatenate(_fbb, _o, _rehasher);
-}
-
-inline ::flatbuffers::Offset<Concatenate> CreateConcatenate(::flatbuffers::FlatBufferBuilder &_fbb, const ConcatenateT *_o, const ::flatbuffers::rehasher_function_t *_rehasher) {
-  (void)_rehasher;
-  (void)_o;
-  struct _VectorArgs { ::flatbuffers::FlatBufferBuilder *__fbb; const ConcatenateT* __o; const ::flatbuffers::rehasher_function_t *__rehasher; } _va = { &_fbb, _o, _rehasher}; (void)_va;
-  return linnet::schema::CreateConcatenate(
-      _fbb);
-}
-
-inline OperatorT *Operator::UnPack(const ::flatbuffers::resolver_function_t *_resolver) const {
-  auto _o = std::unique_ptr<OperatorT>(new OperatorT());
-  UnPackTo(_o.get(), _resolver);
-  return _o.release();
-}
-
-inline void Operator::UnPackTo(OperatorT *_o, const ::flatbuffers::resolver_function_t *_resolver) const {
-  (void)_o;
-  (void)_resolver;
-  { auto _e = name(); if (_e) _o->name = _e->str(); }
-  { auto _e = attributes_type(); _o->attributes.type = _e; }
-  { auto _e = attributes(); if (_e) _o->attributes.value = linnet::schema::AttributesUnion::UnPack(_e, attributes_type(), _resolver); }
-  { auto _e = inputs(); if (_e) { _o->inputs.resize(_e->size()); for (::flatbuffers::uoffset_t _i = 0; _i < _e->size(); _i++) { _o->inputs[_i] = _e->Get(_i); } } else { _o->inputs.resize(0); } }
-  { auto _e = outputs(); if (_e) { _o->outputs.resize(_e->size()); for (::flatbuffers::uoffset_t _i = 0; _i < _e->size(); _i++) { _o->outputs[_i] = _e->Get(_i); } } else { _o->outputs.resize(0); } }
-}
-
-inline ::flatbuffers::Offset<Operator> Operator::Pack(::flatbuffers::FlatBufferBuilder &_fbb, const OperatorT* _o, const ::flatbuffers::rehasher_function_t *_rehasher) {
-  return CreateOperator(_fbb, _o, _rehasher);
-}
-
-inline ::flatbuffers::Offset<Operator> CreateOperator(::flatbuffers::FlatBufferBuilder &_fbb, const OperatorT *_o, const ::flatbuffers::rehasher_function_t *_rehasher) {
-  (void)_rehasher;
-  (void)_o;
-  struct _VectorArgs { ::flatbuffers::FlatBufferBuilder *__fbb; const OperatorT* __o; const ::flatbuffers::rehasher_function_t *__rehasher; } _va = { &_fbb, _o, _rehasher}; (void)_va;
-  auto _name = _fbb.CreateString(_o->name);
-  auto _attributes_type = _o->attributes.type;
-  auto _attributes = _o->attributes.Pack(_fbb);
-  auto _inputs = _fbb.CreateVector(_o->inputs);
-  auto _outputs = _fbb.CreateVector(_o->outputs);
-  return linnet::schema::CreateOperator(
-      _fbb,
-      _name,
-      _attributes_type,
-      _attributes,
-      _inputs,
-      _outputs);
-}
-
-inline EntryPointT::EntryPointT(const EntryPointT &o)
-      : name(o.name),
-        inputs(o.inputs),
-        outputs(o.outputs),
-        output_names(o.output_names) {
-  operators.reserve(o.operators.size());
-  for (const auto &operators_ : o.operators) { operators.emplace_back((operators_) ? new linnet::schema::OperatorT(*operators_) : nullptr); }
-}
-
-inline EntryPointT &EntryPointT::operator=(EntryPointT o) FLATBUFFERS_NOEXCEPT {
-  std::swap(name, o.name);
-  std::swap(inputs, o.inputs);
-  std::swap(outputs, o.outputs);
-  std::swap(operators, o.operators);
-  std::swap(output_names, o.output_names);
-  return *this;
-}
-
-inline EntryPointT *EntryPoint::UnPack(const ::flatbuffers::resolver_function_t *_resolver) const {
-  auto _o = std::unique_ptr<EntryPointT>(new EntryPointT());
-  UnPackTo(_o.get(), _resolver);
-  return _o.release();
-}
-
-inline void EntryPoint::UnPackTo(EntryPointT *_o, const ::flatbuffers::resolver_function_t *_resolver) const {
-  (void)_o;
-  (void)_resolver;
-  { auto _e = name(); if (_e) _o->name = _e->str(); }
-  { auto _e = inputs(); if (_e) { _o->inputs.resize(_e->size()); for (::flatbuffers::uoffset_t _i = 0; _i < _e->size(); _i++) { _o->inputs[_i] = _e->Get(_i); } } else { _o->inputs.resize(0); } }
-  { auto _e = outputs(); if (_e) { _o->outputs.resize(_e->size()); for (::flatbuffers::uoffset_t _i = 0; _i < _e->size(); _i++) { _o->outputs[_i] = _e->Get(_i); } } else { _o->outputs.resize(0); } }
-  { auto _e = operators(); if (_e) { _o->operators.resize(_e->size()); for (::flatbuffers::uoffset_t _i = 0; _i < _e->size(); _i++) { if(_o->operators[_i]) { _e->Get(_i)->UnPackTo(_o->operators[_i].get(), _resolver); } else { _o->operators[_i] = std::unique_ptr<linnet::schema::OperatorT>(_e->Get(_i)->UnPack(_resolver)); }; } } else { _o->operators.resize(0); } }
-  { auto _e = output_names(); if (_e) { _o->output_names.resize(_e->size()); for (::flatbuffers::uoffset_t _i = 0; _i < _e->size(); _i++) { _o->output_names[_i] = _e->Get(_i)->str(); } } else { _o->output_names.resize(0); } }
-}
-
-inline ::flatbuffers::Offset<EntryPoint> EntryPoint::Pack(::flatbuffers::FlatBufferBuilder &_fbb, const EntryPointT* _o, const ::flatbuffers::rehasher_function_t *_rehasher) {
-  return CreateEntryPoint(_fbb, _o, _rehasher);
-}
-
-inline ::flatbuffers::Offset<EntryPoint> CreateEntryPoint(::flatbuffers::FlatBufferBuilder &_fbb, const EntryPointT *_o, const ::flatbuffers::rehasher_function_t *_rehasher) {
-  (void)_rehasher;
-  (void)_o;
-  struct _VectorArgs { ::flatbuffers::FlatBufferBuilder *__fbb; const EntryPointT* __o; const ::flatbuffers::rehasher_function_t *__rehasher; } _va = { &_fbb, _o, _rehasher}; (void)_va;
-  auto _name = _fbb.CreateString(_o->name);
-  auto _inputs = _fbb.CreateVector(_o->inputs);
-  auto _outputs = _fbb.CreateVector(_o->outputs);
-  auto _operators = _fbb.CreateVector<::flatbuffers::Offset<linnet::schema::Operator>> (_o->operators.size(), [](size_t i, _VectorArgs *__va) { return CreateOperator(*__va->__fbb, __va->__o->operators[i].get(), __va->__rehasher); }, &_va );
-  auto _output_names = _o->output_names.size() ? _fbb.CreateVectorOfStrings(_o->output_names) : 0;
-  return linnet::schema::CreateEntryPoint(
-      _fbb,
-      _name,
-      _inputs,
-      _outputs,
-      _operators,
-      _output_names);
-}
-
-inline NormalizerStepT *NormalizerStep::UnPack(const ::flatbuffers::resolver_function_t *_resolver) const {
-  auto _o = std::unique_ptr<NormalizerStepT>(new NormalizerStepT());
-  UnPackTo(_o.get(), _resolver);
-  return _o.release();
-}
-
-inline void NormalizerStep::UnPackTo(NormalizerStepT *_o, const ::flatbuffers::resolver_function_t *_resolver) const {
-  (void)_o;
-  (void)_resolver;
-  { auto _e = kind(); _o->kind = _e; }
-  { auto _e = pattern(); if (_e) _o->pattern = _e->str(); }
-  { auto _e = content(); if (_e) _o->content = _e->str(); }
-}
-
-inline ::flatbuffers::Offset<NormalizerStep> NormalizerStep::Pack(::flatbuffers::FlatBufferBuilder &_fbb, const NormalizerStepT* _o, const ::flatbuffers::rehasher_function_t *_rehasher) {
-  return CreateNormalizerStep(_fbb, _o, _rehasher);
-}
-
-inline ::flatbuffers::Offset<NormalizerStep> CreateNormalizerStep(::flatbuffers::FlatBufferBuilder &_fbb, const NormalizerStepT *_o, const ::flatbuffers::rehasher_function_t *_rehasher) {
-  (void)_rehasher;
-  (void)_o;
-  struct _VectorArgs { ::flatbuffers::FlatBufferBuilder *__fbb; const NormalizerStepT* __o; const ::flatbuffers::rehasher_function_t *__rehasher; } _va = { &_fbb, _o, _rehasher}; (void)_va;
-  auto _kind = _o->kind;
-  auto _pattern = _o->pattern.empty() ? 0 : _fbb.CreateString(_o->pattern);
-  auto _content = _o->content.empty() ? 0 : _fbb.CreateString(_o->content);
-  return linnet::schema::CreateNormalizerStep(
-      _fbb,
-      _kind,
-      _pattern,
-      _content);
-}
-
-inline PreTokenizerStepT *PreTokenizerStep::UnPack(const ::flatbuffers::resolver_function_t *_resolver) const {
-  auto _o = std::unique_ptr<PreTokenizerStepT>(new PreTokenizerStepT());
-  UnPackTo(_o.get(), _resolver);
-  return _o.release();
-}
-
-inline void PreTokenizerStep::UnPackTo(PreTokenizerStepT *_o, const ::flatbuffers::resolver_function_t *_resolver) const {
-  (void)_o;
-  (void)_resolver;
-  { auto _e = kind(); _o->kind = _e; }
-  { auto _e = pattern(); if (_e) _o->pattern = _e->str(); }
-  { auto _e = content(); if (_e) _o->content = _e->str(); }
-  { auto _e = behavior(); _o->behavior = _e; }
-  { auto _e = invert(); _o->invert = _e; }
-  { auto _e = prepend(); _o->prepend = _e; }
-}
-
-inline ::flatbuffers::Offset<PreTokenizerStep> PreTokenizerStep::Pack(::flatbuffers::FlatBufferBuilder &_fbb, const PreTokenizerStepT* _o, const ::flatbuffers::rehasher_function_t *_rehasher) {
-  return CreatePreTokenizerStep(_fbb, _o, _rehasher);
-}
-
-inline ::flatbuffers::Offset<PreTokenizerStep> CreatePreTokenizerStep(::flatbuffers::FlatBufferBuilder &_fbb, const PreTokenizerStepT *_o, const ::flatbuffers::rehasher_function_t *_rehasher) {
-  (void)_rehasher;
-  (void)_o;
-  struct _VectorArgs { ::flatbuffers::FlatBufferBuilder *__fbb; const PreTokenizerStepT* __o; const ::flatbuffers::rehasher_function_t *__rehasher; } _va = { &_fbb, _o, _rehasher}; (void)_va;
-  auto _kind = _o->kind;
-  auto _pattern = _o->pattern.empty() ? 0 : _fbb.CreateString(_o->pattern);
-  auto _content = _o->content.empty() ? 0 : _fbb.CreateString(_o->content);
-  auto _behavior = _o->behavior;
-  auto _invert = _o->invert;
-  auto _prepend = _o->prepend;
-  return linnet::schema::CreatePreTokenizerStep(
-      _fbb,
-      _kind,
-      _pattern,
-      _content,
-      _behavior,
-      _invert,
-      _prepend);
-}
-
-inline DecoderStepT *DecoderStep::UnPack(const ::flatbuffers::resolver_function_t *_resolver) const {
-  auto _o = std::unique_ptr<DecoderStepT>(new DecoderStepT());
-  UnPackTo(_o.get(), _resolver);
-  return _o.release();
-}
-
-inline void DecoderStep::UnPackTo(DecoderStepT *_o, const ::flatbuffers::resolver_function_t *_resolver) const {
-  (void)_o;
-  (void)_resolver;
-  { auto _e = kind(); _o->kind = _e; }
-  { auto _e = pattern(); if (_e) _o->pattern = _e->str(); }
-  { auto _e = content(); if (_e) _o->content = _e->str(); }
-  { auto _e = start(); _o->start = _e; }
-  { auto _e = stop(); _o->stop = _e; }
-}
-
-inline ::flatbuffers::Offset<DecoderStep> DecoderStep::Pack(::flatbuffers::FlatBufferBuilder &_fbb, const DecoderStepT* _o, const ::flatbuffers::rehasher_function_t *_rehasher) {
-  return CreateDecoderStep(_fbb, _o, _rehasher);
-}
-
-inline ::flatbuffers::Offset<DecoderStep> CreateDecoderStep(::flatbuffers::FlatBufferBuilder &_fbb, const DecoderStepT *_o, const ::flatbuffers::rehasher_function_t *_rehasher) {
-  (void)_rehasher;
-  (void)_o;
-  struct _VectorArgs { ::flatbuffers::FlatBufferBuilder *__fbb; const DecoderStepT* __o; const ::flatbuffers::rehasher_function_t *__rehasher; } _va = { &_fbb, _o, _rehasher}; (void)_va;
-  auto _kind = _o->kind;
-  auto _pattern = _o->pattern.empty() ? 0 : _fbb.CreateString(_o->pattern);
-  auto _content = _o->content.empty() ? 0 : _fbb.CreateString(_o->content);
-  auto _start = _o->start;
-  auto _stop = _o->stop;
-  return linnet::schema::CreateDecoderStep(
-      _fbb,
-      _kind,
-      _pattern,
-      _content,
-      _start,
-      _stop);
-}
-
-inline TokenizerT::TokenizerT(const TokenizerT &o)
-      : kind(o.kind),
-        vocabulary(o.vocabulary),
-        token_offsets((o.token_offsets) ? new linnet::schema::Segment(*o.token_offsets) : nullptr),
-        token_bytes((o.token_bytes) ? new linnet::schema::Segment(*o.token_bytes) : nullptr),
-        tokens_by_bytes((o.tokens_by_bytes) ? new linnet::schema::Segment(*o.tokens_by_bytes) : nullptr),
-        merge_offsets((o.merge_offsets) ? new linnet::schema::Segment(*o.merge_offsets) : nullptr),
-        merges((o.merges) ? new linnet::schema::Segment(*o.merges) : nullptr),
-        normalizer(o.normalizer),
-        split_patterns(o.split_patterns),
-        add_prefix_space(o.add_prefix_space),
-        ignore_merges(o.ignore_merges),
-        added_tokens(o.added_tokens),
-        prefix_ids(o.prefix_ids),
-        suffix_ids(o.suffix_ids),
-        unknown_id(o.unknown_id),
-        fuse_unknown(o.fuse_unknown),
-        byte_fallback(o.byte_fallback),
-        continuing_prefix(o.continuing_prefix),
-        end_of_word_suffix(o.end_of_word_suffix),
-        most_word_characters(o.most_word_characters),
-        scores((o.scores) ? new linnet::schema::Segment(*o.scores) : nullptr),
-        charsmap_trie((o.charsmap_trie) ? new linnet::schema::Segment(*o.charsmap_trie) : nullptr),
-        charsmap_text((o.charsmap_text) ? new linnet::schema::Segment(*o.charsmap_text) : nullptr),
-        single(o.single),
-        pair(o.pair) {
-  normalizers.reserve(o.normalizers.size());
-  for (const auto &normalizers_ : o.normalizers) { normalizers.emplace_back((normalizers_) ? new linnet::schema::NormalizerStepT(*normalizers_) : nullptr); }
-  pre_tokenizers.reserve(o.pre_tokenizers.size());
-  for (const auto &pre_tokenizers_ : o.pre_tokenizers) { pre_tokenizers.emplace_back((pre_tokenizers_) ? new linnet::schema::PreTokenizerStepT(*pre_tokenizers_) : nullptr); }
-  decoders.reserve(o.decoders.size());
-  for (const auto &decoders_ : o.decoders) { decoders.emplace_back((decoders_) ? new linnet::schema::DecoderStepT(*decoders_) : nullptr); }
-}
-
-inline TokenizerT &TokenizerT::operator=(TokenizerT o) FLATBUFFERS_NOEXCEPT {
-  std::swap(kind, o.kind);
-  std::swap(vocabulary, o.vocabulary);
-  std::swap(token_offsets, o.token_offsets);
-  std::swap(token_bytes, o.token_bytes);
-  std::swap(tokens_by_bytes, o.tokens_by_bytes);
-  std::swap(merge_offsets, o.merge_offsets);
-  std::swap(merges, o.merges);
-  std::swap(normalizer, o.normalizer);
-  std::swap(split_patterns, o.split_patterns);
-  std::swap(add_prefix_space, o.add_prefix_space);
-  std::swap(ignore_merges, o.ignore_merges);
-  std::swap(added_tokens, o.added_tokens);
-  std::swap(prefix_ids, o.prefix_ids);
-  std::swap(suffix_ids, o.suffix_ids);
-  std::swap(unknown_id, o.unknown_id);
-  std::swap(fuse_unknown, o.fuse_unknown);
-  std::swap(normalizers, o.normalizers);
-  std::swap(pre_tokenizers, o.pre_tokenizers);
-  std::swap(decoders, o.decoders);
-  std::swap(byte_fallback, o.byte_fallback);
-  std::swap(continuing_prefix, o.continuing_prefix);
-  std::swap(end_of_word_suffix, o.end_of_word_suffix);
-  std::swap(most_word_characters, o.most_word_characters);
-  std::swap(scores, o.scores);
-  std::swap(charsmap_trie, o.charsmap_trie);
-  std::swap(charsmap_text, o.charsmap_text);
-  std::swap(single, o.single);
-  std::swap(pair, o.pair);
-  return *this;
-}
-
-inline TokenizerT *Tokenizer::UnPack(const ::flatbuffers::resolver_function_t *_resolver) const {
-  auto _o = std::unique_ptr<TokenizerT>(new TokenizerT());
-  UnPackTo(_o.get(), _resolver);
-  return _o.release();
-}
-
-inline void Tokenizer::UnPackTo(TokenizerT *_o, const ::flatbuffers::resolver_function_t *_resolver) const {
-  (void)_o;
-  (void)_resolver;
-  { auto _e = kind(); _o->kind = _e; }
-  { auto _e = vocabulary(); _o->vocabulary = _e; }
-  { auto _e = token_offsets(); if (_e) _o->token_offsets = std::unique_ptr<linnet::schema::Segment>(new linnet::schema::Segment(*_e)); }
-  { auto _e = token_bytes(); if (_e) _o->token_bytes = std::unique_ptr<linnet::schema::Segment>(new linnet::schema::Segment(*_e)); }
-  { auto _e = tokens_by_bytes(); if (_e) _o->tokens_by_bytes = std::unique_ptr<linnet::schema::Segment>(new linnet::schema::Segment(*_e)); }
-  { auto _e = merge_offsets(); if (_e) _o->merge_offsets = std::unique_ptr<linnet::schema::Segment>(new linnet::schema::Segment(*_e)); }
-  { auto _e = merges(); if (_e) _o->merges = std::unique_ptr<linnet::schema::Segment>(new linnet::schema::Segment(*_e)); }
-  { auto _e = normalizer(); _o->normalizer = _e; }
-  { auto _e = split_patterns(); if (_e) { _o->split_patterns.resize(_e->size()); for (::flatbuffers::uoffset_t _i = 0; _i < _e->size(); _i++) { _o->split_patterns[_i] = _e->Get(_i)->str(); } } else { _o->split_patterns.resize(0); } }
-  { auto _e = add_prefix_space(); _o->add_prefix_space = _e; }
-  { auto _e = ignore_merges(); _o->ignore_merges = _e; }
-  { auto _e = added_tokens(); if (_e) { _o->added_tokens.resize(_e->size()); for (::flatbuffers::uoffset_t _i = 0; _i < _e->size(); _i++) { _o->added_tokens[_i] = *_e->Get(_i); } } else { _o->added_tokens.resize(0); } }
-  { auto _e = prefix_ids(); if (_e) { _o->prefix_ids.resize(_e->size()); for (::flatbuffers::uoffset_t _i = 0; _i < _e->size(); _i++) { _o->prefix_ids[_i] = _e->Get(_i); } } else { _o->prefix_ids.resize(0); } }
-  { auto _e = suffix_ids(); if (_e) { _o->suffix_ids.resize(_e->size()); for (::flatbuffers::uoffset_t _i = 0; _i < _e->size(); _i++) { _o->suffix_ids[_i] = _e->Get(_i); } } else { _o->suffix_ids.resize(0); } }
-  { auto _e = unknown_id(); _o->unknown_id = _e; }
-  { auto _e = fuse_unknown(); _o->fuse_unknown = _e; }
-  { auto _e = normalizers(); if (_e) { _o->normalizers.resize(_e->size()); for (::flatbuffers::uoffset_t _i = 0; _i < _e->size(); _i++) { if(_o->normalizers[_i]) { _e->Get(_i)->UnPackTo(_o->normalizers[_i].get(), _resolver); } else { _o->normalizers[_i] = std::unique_ptr<linnet::schema::NormalizerStepT>(_e->Get(_i)->UnPack(_resolver)); }; } } else { _o->normalizers.resize(0); } }
-  { auto _e = pre_tokenizers(); if (_e) { _o->pre_tokenizers.resize(_e->size()); for (::flatbuffers::uoffset_t _i = 0; _i < _e->size(); _i++) { if(_o->pre_tokenizers[_i]) { _e->Get(_i)->UnPackTo(_o->pre_tokenizers[_i].get(), _resolver); } else { _o->pre_tokenizers[_i] = std::unique_ptr<linnet::schema::PreTokenizerStepT>(_e->Get(_i)->UnPack(_resolver)); }; } } else { _o->pre_tokenizers.resize(0); } }
-  { auto _e = decoders(); if (_e) { _o->decoders.resize(_e->size()); for (::flatbuffers::uoffset_t _i = 0; _i < _e->size(); _i++) { if(_o->decoders[_i]) { _e->Get(_i)->UnPackTo(_o->decoders[_i].get(), _resolver); } else { _o->decoders[_i] = std::unique_ptr<linnet::schema::DecoderStepT>(_e->Get(_i)->UnPack(_resolver)); }; } } else { _o->decoders.resize(0); } }
-  { auto _e = byte_fallback(); _o->byte_fallback = _e; }
-  { auto _e = continuing_prefix(); if (_e) _o->continuing_prefix = _e->str(); }
-  { auto _e = end_of_word_suffix(); if (_e) _o->end_of_word_suffix = _e->str(); }
-  { auto _e = most_word_characters(); _o->most_word_characters = _e; }
-  { auto _e = scores(); if (_e) _o->scores = std::unique_ptr<linnet::schema::Segment>(new linnet::schema::Segment(*_e)); }
-  { auto _e = charsmap_trie(); if (_e) _o->charsmap_trie = std::unique_ptr<linnet::schema::Segment>(new linnet::schema::Segment(*_e)); }
-  { auto _e = charsmap_text(); if (_e) _o->charsmap_text = std::unique_ptr<linnet::schema::Segment>(new linnet::schema::Segment(*_e)); }
-  { auto _e = single(); if (_e) { _o->single.resize(_e->size()); for (::flatbuffers::uoffset_t _i = 0; _i < _e->size(); _i++) { _o->single[_i] = *_e->Get(_i); } } else { _o->single.resize(0); } }
-  { auto _e = pair(); if (_e) { _o->pair.resize(_e->size()); for (::flatbuffers::uoffset_t _i = 0; _i < _e->size(); _i++) { _o->pair[_i] = *_e->Get(_i); } } else { _o->pair.resize(0); } }
-}
-
-inline ::flatbuffers::Offset<Tokenizer> Tokenizer::Pack(::flatbuffers::FlatBufferBuilder &_fbb, const TokenizerT* _o, const ::flatbuffers::rehasher_function_t *_rehasher) {
-  return CreateTokenizer(_fbb, _o, _rehasher);
-}
-
-inline ::flatbuffers::Offset<Tokenizer> CreateTokenizer(::flatbuffers::FlatBufferBuilder &_fbb, const TokenizerT *_o, const ::flatbuffers::rehasher_function_t *_rehasher) {
-  (void)_rehasher;
-  (void)_o;
-  struct _VectorArgs { ::flatbuffers::FlatBufferBuilder *__fbb; const TokenizerT* __o; const ::flatbuffers::rehasher_function_t *__rehasher; } _va = { &_fbb, _o, _rehasher}; (void)_va;
-  auto _kind = _o->kind;
-  auto _vocabulary = _o->vocabulary;
-  auto _token_offsets = _o->token_offsets ? _o->token_offsets.get() : nullptr;
-  auto _token_bytes = _o->token_bytes ? _o->token_bytes.get() : nullptr;
-  auto _tokens_by_bytes = _o->tokens_by_bytes ? _o->tokens_by_bytes.get() : nullptr;
-  auto _merge_offsets = _o->merge_offsets ? _o->merge_offsets.get() : nullptr;
-  auto _merges = _o->merges ? _o->merges.get() : nullptr;
-  auto _normalizer = _o->normalizer;
-  auto _split_patterns = _o->split_patterns.size() ? _fbb.CreateVectorOfStrings(_o->split_patterns) : 0;
-  auto _add_prefix_space = _o->add_prefix_space;
-  auto _ignore_merges = _o->ignore_merges;
-  auto _added_tokens = _o->added_tokens.size() ? _fbb.CreateVectorOfStructs(_o->added_tokens) : 0;
-  auto _prefix_ids = _o->prefix_ids.size() ? _fbb.CreateVector(_o->prefix_ids) : 0;
-  auto _suffix_ids = _o->suffix_ids.size() ? _fbb.CreateVector(_o->suffix_ids) : 0;
-  auto _unknown_id = _o->unknown_id;
-  auto _fuse_unknown = _o->fuse_unknown;
-  auto _normalizers = _o->normalizers.size() ? _fbb.CreateVector<::flatbuffers::Offset<linnet::schema::NormalizerStep>> (_o->normalizers.size(), [](size_t i, _VectorArgs *__va) { return CreateNormalizerStep(*__va->__fbb, __va->__o->normalizers[i].get(), __va->__rehasher); }, &_va ) : 0;
-  auto _pre_tokenizers = _o->pre_tokenizers.size() ? _fbb.CreateVector<::flatbuffers::Offset<linnet::schema::PreTokenizerStep>> (_o->pre_tokenizers.size(), [](size_t i, _VectorArgs *__va) { return CreatePreTokenizerStep(*__va->__fbb, __va->__o->pre_tokenizers[i].get(), __va->__rehasher); }, &_va ) : 0;
-  auto _decoders = _o->decoders.size() ? _fbb.CreateVector<::flatbuffers::Offset<linnet::schema::DecoderStep>> (_o->decoders.size(), [](size_t i, _VectorArgs *__va) { return CreateDecoderStep(*__va->__fbb, __va->__o->decoders[i].get(), __va->__rehasher); }, &_va ) : 0;
-  auto _byte_fallback = _o->byte_fallback;
-  auto _continuing_prefix = _o->continuing_prefix.empty() ? 0 : _fbb.CreateString(_o->continuing_prefix);
-  auto _end_of_word_suffix = _o->end_of_word_suffix.empty() ? 0 : _fbb.CreateString(_o->end_of_word_suffix);
-  auto _most_word_characters = _o->most_word_characters;
-  auto _scores = _o->scores ? _o->scores.get() : nullptr;
-  auto _charsmap_trie = _o->charsmap_trie ? _o->charsmap_trie.get() : nullptr;
-  auto _charsmap_text = _o->charsmap_text ? _o->charsmap_text.get() : nullptr;
-  auto _single = _o->single.size() ? _fbb.CreateVectorOfStructs(_o->single) : 0;
-  auto _pair = _o->pair.size() ? _fbb.CreateVectorOfStructs(_o->pair) : 0;
-  return linnet::schema::CreateTokenizer(
-      _fbb,
-      _kind,
-      _vocabulary,
-      _token_offsets,
-      _token_bytes,
-      _tokens_by_bytes,
-      _merge_offsets,
-      _merges,
-      _normalizer,
-      _split_patterns,
-      _add_prefix_space,
-      _ignore_merges,
-      _added_tokens,
-      _prefix_ids,
-      _suffix_ids,
-      _unknown_id,
-      _fuse_unknown,
-      _normalizers,
-      _pre_tokenizers,
-      _decoders,
-      _byte_fallback,
-      _continuing_prefix,
-      _end_of_word_suffix,
-      _most_word_characters,
-      _scores,
-      _charsmap_trie,
-      _charsmap_text,
-      _single,
-      _pair);
-}
-
-inline SearchT *Search::UnPack(const ::flatbuffers::resolver_function_t *_resolver) const {
-  auto _o = std::unique_ptr<SearchT>(new SearchT());
-  UnPackTo(_o.get(), _resolver);
-  return _o.release();
-}
-
-inline void Search::UnPackTo(SearchT *_o, const ::flatbuffers::resolver_function_t *_resolver) const {
-  (void)_o;
-  (void)_resolver;
-  { auto _e = start_id(); _o->start_id = _e; }
-  { auto _e = forced_first_id(); _o->forced_first_id = _e; }
-  { auto _e = forced_last_id(); _o->forced_last_id = _e; }
-  { auto _e = suppressed_ids(); if (_e) { _o->suppressed_ids.resize(_e->size()); for (::flatbuffers::uoffset_t _i = 0; _i < _e->size(); _i++) { _o->suppressed_ids[_i] = _e->Get(_i); } } else { _o->suppressed_ids.resize(0); } }
-  { auto _e = beams(); _o->beams = _e; }
-  { auto _e = length_penalty(); _o->length_penalty = _e; }
-  { auto _e = stopping(); _o->stopping = _e; }
-  { auto _e = max_tokens(); _o->max_tokens = _e; }
-  { auto _e = min_tokens(); _o->min_tokens = _e; }
-  { auto _e = no_repeat(); _o->no_repeat = _e; }
-}
-
-inline ::flatbuffers::Offset<Search> Search::Pack(::flatbuffers::FlatBufferBuilder &_fbb, const SearchT* _o, const ::flatbuffers::rehasher_function_t *_rehasher) {
-  return CreateSearch(_fbb, _o, _rehasher);
-}
-
-inline ::flatbuffers::Offset<Search> CreateSearch(::flatbuffers::FlatBufferBuilder &_fbb, const SearchT *_o, const ::flatbuffers::rehasher_function_t *_rehasher) {
-  (void)_rehasher;
-  (void)_o;
-  struct _VectorArgs { ::flatbuffers::FlatBufferBuilder *__fbb; const SearchT* __o; const ::flatbuffers::rehasher_function_t *__rehasher; } _va = { &_fbb, _o, _rehasher}; (void)_va;
-  auto _start_id = _o->start_id;
-  auto _forced_first_id = _o->forced_first_id;
-  auto _forced_last_id = _o->forced_last_id;
-  auto _suppressed_ids = _o->suppressed_ids.size() ? _fbb.CreateVector(_o->suppressed_ids) : 0;
-  auto _beams = _o->beams;
-  auto _length_penalty = _o->length_penalty;
-  auto _stopping = _o->stopping;
-  auto _max_tokens = _o->max_tokens;
-  auto _min_tokens = _o->min_tokens;
-  auto _no_repeat = _o->no_repeat;
-  return linnet::schema::CreateSearch(
-      _fbb,
-      _start_id,
-      _forced_first_id,
-      _forced_last_id,
-      _suppressed_ids,
-      _beams,
-      _length_penalty,
-      _stopping,
-      _max_tokens,
-      _min_tokens,
-      _no_repeat);
-}
-
-inline GenerationT::GenerationT(const GenerationT &o)
-      : end_ids(o.end_ids),
-        temperature(o.temperature),
-        top_k(o.top_k),
-        top_p(o.top_p),
-        min_p(o.min_p),
-        repetition_penalty(o.repetition_penalty),
-        context(o.context),
-        search((o.search) ? new linnet::schema::SearchT(*o.search) : nullptr) {
-}
-
-inline GenerationT &GenerationT::operator=(GenerationT o) FLATBUFFERS_NOEXCEPT {
-  std::swap(end_ids, o.end_ids);
-  std::swap(temperature, o.temperature);
-  std::swap(top_k, o.top_k);
-  std::swap(top_p, o.top_p);
-  std::swap(min_p, o.min_p);
-  std::swap(repetition_penalty, o.repetition_penalty);
-  std::swap(context, o.context);
-  std::swap(search, o.search);
-  return *this;
-}
-
-inline GenerationT *Generation::UnPack(const ::flatbuffers::resolver_function_t *_resolver) const {
-  auto _o = std::unique_ptr<GenerationT>(new GenerationT());
-  UnPackTo(_o.get(), _resolver);
-  return _o.release();
-}
-
-inline void Generation::UnPackTo(GenerationT *_o, const ::flatbuffers::resolver_function_t *_resolver) const {
-  (void)_o;
-  (void)_resolver;
-  { auto _e = end_ids(); if (_e) { _o->end_ids.resize(_e->size()); for (::flatbuffers::uoffset_t _i = 0; _i < _e->size(); _i++) { _o->end_ids[_i] = _e->Get(_i); } } else { _o->end_ids.resize(0); } }
-  { auto _e = temperature(); _o->temperature = _e; }
-  { auto _e = top_k(); _o->top_k = _e; }
-  { auto _e = top_p(); _o->top_p = _e; }
-  { auto _e = min_p(); _o->min_p = _e; }
-  { auto _e = repetition_penalty(); _o->repetition_penalty = _e; }
-  { auto _e = context(); _o->context = _e; }
-  { auto _e = search(); if (_e) { if(_o->search) { _e->UnPackTo(_o->search.get(), _resolver); } else { _o->search = std::unique_ptr<linnet::schema::SearchT>(_e->UnPack(_resolver)); } } else if (_o->search) { _o->search.reset(); } }
-}
-
-inline ::flatbuffers::Offset<Generation> Generation::Pack(::flatbuffers::FlatBufferBuilder &_fbb, const GenerationT* _o, const ::flatbuffers::rehasher_function_t *_rehasher) {
-  return CreateGeneration(_fbb, _o, _rehasher);
-}
-
-inline ::flatbuffers::Offset<Generation> CreateGeneration(::flatbuffers::FlatBufferBuilder &_fbb, const GenerationT *_o, const ::flatbuffers::rehasher_function_t *_rehasher) {
-  (void)_rehasher;
-  (void)_o;
-  struct _VectorArgs { ::flatbuffers::FlatBufferBuilder *__fbb; const GenerationT* __o; const ::flatbuffers::rehasher_function_t *__rehasher; } _va = { &_fbb, _o, _rehasher}; (void)_va;
-  auto _end_ids = _o->end_ids.size() ? _fbb.CreateVector(_o->end_ids) : 0;
-  auto _temperature = _o->temperature;
-  auto _top_k = _o->top_k;
-  auto _top_p = _o->top_p;
-  auto _min_p = _o->min_p;
-  auto _repetition_penalty = _o->repetition_penalty;
-  auto _context = _o->context;
-  auto _search = _o->search ? CreateSearch(_fbb, _o->search.get(), _rehasher) : 0;
-  return linnet::schema::CreateGeneration(
-      _fbb,
-      _end_ids,
-      _temperature,
-      _top_k,
-      _top_p,
-      _min_p,
-      _repetition_penalty,
-      _context,
-      _search);
-}
-
-inline MetadataT *Metadata::UnPack(const ::flatbuffers::resolver_function_t *_resolver) const {
-  auto _o = std::unique_ptr<MetadataT>(new MetadataT());
-  UnPackTo(_o.get(), _resolver);
-  return _o.release();
-}
-
-inline void Metadata::UnPackTo(MetadataT *_o, const ::flatbuffers::resolver_function_t *_resolver) const {
-  (void)_o;
-  (void)_resolver;
-  { auto _e = name(); if (_e) _o->name = _e->str(); }
-  { auto _e = architecture(); if (_e) _o->architecture = _e->str(); }
-  { auto _e = source(); if (_e) _o->source = _e->str(); }
-  { auto _e = license(); if (_e) _o->license = _e->str(); }
-  { auto _e = source_sha256(); if (_e) _o->source_sha256 = _e->str(); }
-  { auto _e = converter(); if (_e) _o->converter = _e->str(); }
-  { auto _e = weights(); if (_e) _o->weights = _e->str(); }
-}
-
-inline ::flatbuffers::Offset<Metadata> Metadata::Pack(::flatbuffers::FlatBufferBuilder &_fbb, const MetadataT* _o, const ::flatbuffers::rehasher_function_t *_rehasher) {
-  return CreateMetadata(_fbb, _o, _rehasher);
-}
-
-inline ::flatbuffers::Offset<Metadata> CreateMetadata(::flatbuffers::FlatBufferBuilder &_fbb, const MetadataT *_o, const ::flatbuffers::rehasher_function_t *_rehasher) {
-  (void)_rehasher;
-  (void)_o;
-  struct _VectorArgs { ::flatbuffers::FlatBufferBuilder *__fbb; const MetadataT* __o; const ::flatbuffers::rehasher_function_t *__rehasher; } _va = { &_fbb, _o, _rehasher}; (void)_va;
-  auto _name = _o->name.empty() ? 0 : _fbb.CreateString(_o->name);
-  auto _architecture = _o->architecture.empty() ? 0 : _fbb.CreateString(_o->architecture);
-  auto _source = _o->source.empty() ? 0 : _fbb.CreateString(_o->source);
-  auto _license = _o->license.empty() ? 0 : _fbb.CreateString(_o->license);
-  auto _source_sha256 = _o->source_sha256.empty() ? 0 : _fbb.CreateString(_o->source_sha256);
-  auto _converter = _o->converter.empty() ? 0 : _fbb.CreateString(_o->converter);
-  auto _weights = _o->weights.empty() ? 0 : _fbb.CreateString(_o->weights);
-  return linnet::schema::CreateMetadata(
-      _fbb,
-      _name,
-      _architecture,
-      _source,
-      _license,
-      _source_sha256,
-      _converter,
-      _weights);
-}
-
-inline QualityFigureT *QualityFigure::UnPack(const ::flatbuffers::resolver_function_t *_resolver) const {
-  auto _o = std::unique_ptr<QualityFigureT>(new QualityFigureT());
-  UnPackTo(_o.get(), _resolver);
-  return _o.release();
-}
-
-inline void QualityFigure::UnPackTo(QualityFigureT *_o, const ::flatbuffers::resolver_function_t *_resolver) const {
-  (void)_o;
-  (void)_resolver;
-  { auto _e = name(); if (_e) _o->name = _e->str(); }
-  { auto _e = value(); _o->value = _e; }
-}
-
-inline ::flatbuffers::Offset<QualityFigure> QualityFigure::Pack(::flatbuffers::FlatBufferBuilder &_fbb, const QualityFigureT* _o, const ::flatbuffers::rehasher_function_t *_rehasher) {
-  return CreateQualityFigure(_fbb, _o, _rehasher);
-}
-
-inline ::flatbuffers::Offset<QualityFigure> CreateQualityFigure(::flatbuffers::FlatBufferBuilder &_fbb, const QualityFigureT *_o, const ::flatbuffers::rehasher_function_t *_rehasher) {
-  (void)_rehasher;
-  (void)_o;
-  struct _VectorArgs { ::flatbuffers::FlatBufferBuilder *__fbb; const QualityFigureT* __o; const ::flatbuffers::rehasher_function_t *__rehasher; } _va = { &_fbb, _o, _rehasher}; (void)_va;
-  auto _name = _fbb.CreateString(_o->name);
-  auto _value = _o->value;
-  return linnet::schema::CreateQualityFigure(
-      _fbb,
-      _name,
-      _value);
-}
-
-inline PackedMatrixT::PackedMatrixT(const PackedMatrixT &o)
-      : weight(o.weight),
-        bias(o.bias),
-        data((o.data) ? new linnet::schema::Segment(*o.data) : nullptr) {
-}
-
-inline PackedMatrixT &PackedMatrixT::operator=(PackedMatrixT o) FLATBUFFERS_NOEXCEPT {
-  std::swap(weight, o.weight);
-  std::swap(bias, o.bias);
-  std::swap(data, o.data);
-  return *this;
-}
-
-inline PackedMatrixT *PackedMatrix::UnPack(const ::flatbuffers::resolver_function_t *_resolver) const {
-  auto _o = std::unique_ptr<PackedMatrixT>(new PackedMatrixT());
-  UnPackTo(_o.get(), _resolver);
-  return _o.release();
-}
-
-inline void PackedMatrix::UnPackTo(PackedMatrixT *_o, const ::flatbuffers::resolver_function_t *_resolver) const {
-  (void)_o;
-  (void)_resolver;
-  { auto _e = weight(); _o->weight = _e; }
-  { auto _e = bias(); _o->bias = _e; }
-  { auto _e = data(); if (_e) _o->data = std::unique_ptr<linnet::schema::Segment>(new linnet::schema::Segment(*_e)); }
-}
-
-inline ::flatbuffers::Offset<PackedMatrix> PackedMatrix::Pack(::flatbuffers::FlatBufferBuilder &_fbb, const PackedMatrixT* _o, const ::flatbuffers::rehasher_function_t *_rehasher) {
-  return CreatePackedMatrix(_fbb, _o, _rehasher);
-}
-
-inline ::flatbuffers::Offset<PackedMatrix> CreatePackedMatrix(::flatbuffers::FlatBufferBuilder &_fbb, const PackedMatrixT *_o, const ::flatbuffers::rehasher_function_t *_rehasher) {
-  (void)_rehasher;
-  (void)_o;
-  struct _VectorArgs { ::flatbuffers::FlatBufferBuilder *__fbb; const PackedMatrixT* __o; const ::flatbuffers::rehasher_function_t *__rehasher; } _va = { &_fbb, _o, _rehasher}; (void)_va;
-  auto _weight = _o->weight;
-  auto _bias = _o->bias;
-  auto _data = _o->data ? _o->data.get() : nullptr;
-  return linnet::schema::CreatePackedMatrix(
-      _fbb,
-      _weight,
-      _bias,
-      _data);
-}
-
-inline PackedSectionT::PackedSectionT(const PackedSectionT &o)
-      : type(o.type),
-        layout(o.layout),
-        processor(o.processor) {
-  matrices.reserve(o.matrices.size());
-  for (const auto &matrices_ : o.matrices) { matrices.emplace_back((matrices_) ? new linnet::schema::PackedMatrixT(*matrices_) : nullptr); }
-}
-
-inline PackedSectionT &PackedSectionT::operator=(PackedSectionT o) FLATBUFFERS_NOEXCEPT {
-  std::swap(type, o.type);
-  std::swap(layout, o.layout);
-  std::swap(processor, o.processor);
-  std::swap(matrices, o.matrices);
-  return *this;
-}
-
-inline PackedSectionT *PackedSection::UnPack(const ::flatbuffers::resolver_function_t *_resolver) const {
-  auto _o = std::unique_ptr<PackedSectionT>(new PackedSectionT());
-  UnPackTo(_o.get(), _resolver);
-  return _o.release();
-}
-
-inline void PackedSection::UnPackTo(PackedSectionT *_o, const ::flatbuffers::resolver_function_t *_resolver) const {
-  (void)_o;
-  (void)_resolver;
-  { auto _e = type(); _o->type = _e; }
-  { auto _e = layout(); _o->layout = _e; }
-  { auto _e = processor(); if (_e) _o->processor = _e->str(); }
-  { auto _e = matrices(); if (_e) { _o->matrices.resize(_e->size()); for (::flatbuffers::uoffset_t _i = 0; _i < _e->size(); _i++) { if(_o->matrices[_i]) { _e->Get(_i)->UnPackTo(_o->matrices[_i].get(), _resolver); } else { _o->matrices[_i] = std::unique_ptr<linnet::schema::PackedMatrixT>(_e->Get(_i)->UnPack(_resolver)); }; } } else { _o->matrices.resize(0); } }
-}
-
-inline ::flatbuffers::Offset<PackedSection> PackedSection::Pack(::flatbuffers::FlatBufferBuilder &_fbb, const PackedSectionT* _o, const ::flatbuffers::rehasher_function_t *_rehasher) {
-  return CreatePackedSection(_fbb, _o, _rehasher);
-}
-
-inline ::flatbuffers::Offset<PackedSection> CreatePackedSection(::flatbuffers::FlatBufferBuilder &_fbb, const PackedSectionT *_o, const ::flatbuffers::rehasher_function_t *_rehasher) {
-  (void)_rehasher;
-  (void)_o;
-  struct _VectorArgs { ::flatbuffers::FlatBufferBuilder *__fbb; const PackedSectionT* __o; const ::flatbuffers::rehasher_function_t *__rehasher; } _va = { &_fbb, _o, _rehasher}; (void)_va;
-  auto _type = _o->type;
-  auto _layout = _o->layout;
-  auto _processor = _o->processor.empty() ? 0 : _fbb.CreateString(_o->processor);
-  auto _matrices = _fbb.CreateVector<::flatbuffers::Offset<linnet::schema::PackedMatrix>> (_o->matrices.size(), [](size_t i, _VectorArgs *__va) { return CreatePackedMatrix(*__va->__fbb, __va->__o->matrices[i].get(), __va->__rehasher); }, &_va );
-  return linnet::schema::CreatePackedSection(
-      _fbb,
-      _type,
-      _layout,
-      _processor,
-      _matrices);
-}
-
-inline ClassifierT *Classifier::UnPack(const ::flatbuffers::resolver_function_t *_resolver) const {
-  auto _o = std::unique_ptr<ClassifierT>(new ClassifierT());
-  UnPackTo(_o.get(), _resolver);
-  return _o.release();
-}
-
-inline void Classifier::UnPackTo(ClassifierT *_o, const ::flatbuffers::resolver_function_t *_resolver) const {
-  (void)_o;
-  (void)_resolver;
-  { auto _e = labels(); if (_e) { _o->labels.resize(_e->size()); for (::flatbuffers::uoffset_t _i = 0; _i < _e->size(); _i++) { _o->labels[_i] = _e->Get(_i)->str(); } } else { _o->labels.resize(0); } }
-  { auto _e = function(); _o->function = _e; }
-}
-
-inline ::flatbuffers::Offset<Classifier> Classifier::Pack(::flatbuffers::FlatBufferBuilder &_fbb, const ClassifierT* _o, const ::flatbuffers::rehasher_function_t *_rehasher) {
-  return CreateClassifier(_fbb, _o, _rehasher);
-}
-
-inline ::flatbuffers::Offset<Classifier> CreateClassifier(::flatbuffers::FlatBufferBuilder &_fbb, const ClassifierT *_o, const ::flatbuffers::rehasher_function_t *_rehasher) {
-  (void)_rehasher;
-  (void)_o;
-  struct _VectorArgs { ::flatbuffers::FlatBufferBuilder *__fbb; const ClassifierT* __o; const ::flatbuffers::rehasher_function_t *__rehasher; } _va = { &_fbb, _o, _rehasher}; (void)_va;
-  auto _labels = _fbb.CreateVectorOfStrings(_o->labels);
-  auto _function = _o->function;
-  return linnet::schema::CreateClassifier(
-      _fbb,
-      _labels,
-      _function);
-}
-
-inline ModelT::ModelT(const ModelT &o)
-      : version_major(o.version_major),
-        version_minor(o.version_minor),
-        metadata((o.metadata) ? new linnet::schema::MetadataT(*o.metadata) : nullptr),
-        tokenizer((o.tokenizer) ? new linnet::schema::TokenizerT(*o.tokenizer) : nullptr),
-        generation((o.generation) ? new linnet::schema::GenerationT(*o.generation) : nullptr),
-        classifier((o.classifier) ? new linnet::schema::ClassifierT(*o.classifier) : nullptr) {
-  symbols.reserve(o.symbols.size());
-  for (const auto &symbols_ : o.symbols) { symbols.emplace_back((symbols_) ? new linnet::schema::SymbolT(*symbols_) : nullptr); }
-  tensors.reserve(o.tensors.size());
-  for (const auto &tensors_ : o.tensors) { tensors.emplace_back((tensors_) ? new linnet::schema::TensorT(*tensors_) : nullptr); }
-  entry_points.reserve(o.entry_points.size());
-  for (const auto &entry_points_ : o.entry_points) { entry_points.emplace_back((entry_points_) ? new linnet::schema::EntryPointT(*entry_points_) : nullptr); }
-  quality.reserve(o.quality.size());
-  for (const auto &quality_ : o.quality) { quality.emplace_back((quality_) ? new linnet::schema::QualityFigureT(*quality_) : nullptr); }
-  packed.reserve(o.packed.size());
-  for (const auto &packed_ : o.packed) { packed.emplace_back((packed_) ? new linnet::schema::PackedSectionT(*packed_) : nullptr); }
-}
-
-inline ModelT &ModelT::operator=(ModelT o) FLATBUFFERS_NOEXCEPT {
-  std::swap(version_major, o.version_major);
-  std::swap(version_minor, o.version_minor);
-  std::swap(metadata, o.metadata);
-  std::swap(symbols, o.symbols);
-  std::swap(tensors, o.tensors);
-  std::swap(entry_points, o.entry_points);
-  std::swap(tokenizer, o.tokenizer);
-  std::swap(generation, o.generation);
-  std::swap(quality, o.quality);
-  std::swap(packed, o.packed);
-  std::swap(classifier, o.classifier);
-  return *this;
-}
-
-inline ModelT *Model::UnPack(const ::flatbuffers::resolver_function_t *_resolver) const {
-  auto _o = std::unique_ptr<ModelT>(new ModelT());
-  UnPackTo(_o.get(), _resolver);
-  return _o.release();
-}
-
-inline void Model::UnPackTo(ModelT *_o, const ::flatbuffers::resolver_function_t *_resolver) const {
-  (void)_o;
-  (void)_resolver;
-  { auto _e = version_major(); _o->version_major = _e; }
-  { auto _e = version_minor(); _o->version_minor = _e; }
-  { auto _e = metadata(); if (_e) { if(_o->metadata) { _e->UnPackTo(_o->metadata.get(), _resolver); } else { _o->metadata = std::unique_ptr<linnet::schema::MetadataT>(_e->UnPack(_resolver)); } } else if (_o->metadata) { _o->metadata.reset(); } }
-  { auto _e = symbols(); if (_e) { _o->symbols.resize(_e->size()); for (::flatbuffers::uoffset_t _i = 0; _i < _e->size(); _i++) { if(_o->symbols[_i]) { _e->Get(_i)->UnPackTo(_o->symbols[_i].get(), _resolver); } else { _o->symbols[_i] = std::unique_ptr<linnet::schema::SymbolT>(_e->Get(_i)->UnPack(_resolver)); }; } } else { _o->symbols.resize(0); } }
-  { auto _e = tensors(); if (_e) { _o->tensors.resize(_e->size()); for (::flatbuffers::uoffset_t _i = 0; _i < _e->size(); _i++) { if(_o->tensors[_i]) { _e->Get(_i)->UnPackTo(_o->tensors[_i].get(), _resolver); } else { _o->tensors[_i] = std::unique_ptr<linnet::schema::TensorT>(_e->Get(_i)->UnPack(_resolver)); }; } } else { _o->tensors.resize(0); } }
-  { auto _e = entry_points(); if (_e) { _o->entry_points.resize(_e->size()); for (::flatbuffers::uoffset_t _i = 0; _i < _e->size(); _i++) { if(_o->entry_points[_i]) { _e->Get(_i)->UnPackTo(_o->entry_points[_i].get(), _resolver); } else { _o->entry_points[_i] = std::unique_ptr<linnet::schema::EntryPointT>(_e->Get(_i)->UnPack(_resolver)); }; } } else { _o->entry_points.resize(0); } }
-  { auto _e = tokenizer(); if (_e) { if(_o->tokenizer) { _e->UnPackTo(_o->tokenizer.get(), _resolver); } else { _o->tokenizer = std::unique_ptr<linnet::schema::TokenizerT>(_e->UnPack(_resolver)); } } else if (_o->tokenizer) { _o->tokenizer.reset(); } }
-  { auto _e = generation(); if (_e) { if(_o->generation) { _e->UnPackTo(_o->generation.get(), _resolver); } else { _o->generation = std::unique_ptr<linnet::schema::GenerationT>(_e->UnPack(_resolver)); } } else if (_o->generation) { _o->generation.reset(); } }
-  { auto _e = quality(); if (_e) { _o->quality.resize(_e->size()); for (::flatbuffers::uoffset_t _i = 0; _i < _e->size(); _i++) { if(_o->quality[_i]) { _e->Get(_i)->UnPackTo(_o->quality[_i].get(), _resolver); } else { _o->quality[_i] = std::unique_ptr<linnet::schema::QualityFigureT>(_e->Get(_i)->UnPack(_resolver)); }; } } else { _o->quality.resize(0); } }
-  { auto _e = packed(); if (_e) { _o->packed.resize(_e->size()); for (::flatbuffers::uoffset_t _i = 0; _i < _e->size(); _i++) { if(_o->packed[_i]) { _e->Get(_i)->UnPackTo(_o->packed[_i].get(), _resolver); } else { _o->packed[_i] = std::unique_ptr<linnet::schema::PackedSectionT>(_e->Get(_i)->UnPack(_resolver)); }; } } else { _o->packed.resize(0); } }
-  { auto _e = classifier(); if (_e) { if(_o->classifier) { _e->UnPackTo(_o->classifier.get(), _resolver); } else { _o->classifier = std::unique_ptr<linnet::schema::ClassifierT>(_e->UnPack(_resolver)); } } else if (_o->classifier) { _o->classifier.reset(); } }
-}
-
-inline ::flatbuffers::Offset<Model> Model::Pack(::flatbuffers::FlatBufferBuilder &_fbb, const ModelT* _o, const ::flatbuffers::rehasher_function_t *_rehasher) {
-  return CreateModel(_fbb, _o, _rehasher);
-}
-
-inline ::flatbuffers::Offset<Model> CreateModel(::flatbuffers::FlatBufferBuilder &_fbb, const ModelT *_o, const ::flatbuffers::rehasher_function_t *_rehasher) {
-  (void)_rehasher;
-  (void)_o;
-  struct _VectorArgs { ::flatbuffers::FlatBufferBuilder *__fbb; const ModelT* __o; const ::flatbuffers::rehasher_function_t *__rehasher; } _va = { &_fbb, _o, _rehasher}; (void)_va;
-  auto _version_major = _o->version_major;
-  auto _version_minor = _o->version_minor;
-  auto _metadata = _o->metadata ? CreateMetadata(_fbb, _o->metadata.get(), _rehasher) : 0;
-  auto _symbols = _fbb.CreateVector<::flatbuffers::Offset<linnet::schema::Symbol>> (_o->symbols.size(), [](size_t i, _VectorArgs *__va) { return CreateSymbol(*__va->__fbb, __va->__o->symbols[i].get(), __va->__rehasher); }, &_va );
-  auto _tensors = _fbb.CreateVector<::flatbuffers::Offset<linnet::schema::Tensor>> (_o->tensors.size(), [](size_t i, _VectorArgs *__va) { return CreateTensor(*__va->__fbb, __va->__o->tensors[i].get(), __va->__rehasher); }, &_va );
-  auto _entry_points = _fbb.CreateVector<::flatbuffers::Offset<linnet::schema::EntryPoint>> (_o->entry_points.size(), [](size_t i, _VectorArgs *__va) { return CreateEntryPoint(*__va->__fbb, __va->__o->entry_points[i].get(), __va->__rehasher); }, &_va );
-  auto _tokenizer = _o->tokenizer ? CreateTokenizer(_fbb, _o->tokenizer.get(), _rehasher) : 0;
-  auto _generation = _o->generation ? CreateGeneration(_fbb, _o->generation.get(), _rehasher) : 0;
-  auto _quality = _o->quality.size() ? _fbb.CreateVector<::flatbuffers::Offset<linnet::schema::QualityFigure>> (_o->quality.size(), [](size_t i, _VectorArgs *__va) { return CreateQualityFigure(*__va->__fbb, __va->__o->quality[i].get(), __va->__rehasher); }, &_va ) : 0;
-  auto _packed = _o->packed.size() ? _fbb.CreateVector<::flatbuffers::Offset<linnet::schema::PackedSection>> (_o->packed.size(), [](size_t i, _VectorArgs *__va) { return CreatePackedSection(*__va->__fbb, __va->__o->packed[i].get(), __va->__rehasher); }, &_va ) : 0;
-  auto _classifier = _o->classifier ? CreateClassifier(_fbb, _o->classifier.get(), _rehasher) : 0;
-  return linnet::schema::CreateModel(
-      _fbb,
-      _version_major,
-      _version_minor,
-      _metadata,
-      _symbols,
-      _tensors,
-      _entry_points,
-      _tokenizer,
-      _generation,
-      _quality,
-      _packed,
-      _classifier);
 }
 
 inline bool VerifyAttributes(::flatbuffers::Verifier &verifier, const void *obj, Attributes type) {
@@ -7500,460 +4932,6 @@ inline bool VerifyAttributesVector(::flatbuffers::Verifier &verifier, const ::fl
   return true;
 }
 
-inline void *AttributesUnion::UnPack(const void *obj, Attributes type, const ::flatbuffers::resolver_function_t *resolver) {
-  (void)resolver;
-  switch (type) {
-    case Attributes::Linear: {
-      auto ptr = reinterpret_cast<const linnet::schema::Linear *>(obj);
-      return ptr->UnPack(resolver);
-    }
-    case Attributes::Embedding: {
-      auto ptr = reinterpret_cast<const linnet::schema::Embedding *>(obj);
-      return ptr->UnPack(resolver);
-    }
-    case Attributes::Quantize: {
-      auto ptr = reinterpret_cast<const linnet::schema::Quantize *>(obj);
-      return ptr->UnPack(resolver);
-    }
-    case Attributes::LastRows: {
-      auto ptr = reinterpret_cast<const linnet::schema::LastRows *>(obj);
-      return ptr->UnPack(resolver);
-    }
-    case Attributes::Norm: {
-      auto ptr = reinterpret_cast<const linnet::schema::Norm *>(obj);
-      return ptr->UnPack(resolver);
-    }
-    case Attributes::Elementwise: {
-      auto ptr = reinterpret_cast<const linnet::schema::Elementwise *>(obj);
-      return ptr->UnPack(resolver);
-    }
-    case Attributes::GroupSum: {
-      auto ptr = reinterpret_cast<const linnet::schema::GroupSum *>(obj);
-      return ptr->UnPack(resolver);
-    }
-    case Attributes::TokenShift: {
-      auto ptr = reinterpret_cast<const linnet::schema::TokenShift *>(obj);
-      return ptr->UnPack(resolver);
-    }
-    case Attributes::CausalConv: {
-      auto ptr = reinterpret_cast<const linnet::schema::CausalConv *>(obj);
-      return ptr->UnPack(resolver);
-    }
-    case Attributes::Rotary: {
-      auto ptr = reinterpret_cast<const linnet::schema::Rotary *>(obj);
-      return ptr->UnPack(resolver);
-    }
-    case Attributes::SoftmaxAttention: {
-      auto ptr = reinterpret_cast<const linnet::schema::SoftmaxAttention *>(obj);
-      return ptr->UnPack(resolver);
-    }
-    case Attributes::FastWeight: {
-      auto ptr = reinterpret_cast<const linnet::schema::FastWeight *>(obj);
-      return ptr->UnPack(resolver);
-    }
-    case Attributes::Wkv: {
-      auto ptr = reinterpret_cast<const linnet::schema::Wkv *>(obj);
-      return ptr->UnPack(resolver);
-    }
-    case Attributes::SelectiveScan: {
-      auto ptr = reinterpret_cast<const linnet::schema::SelectiveScan *>(obj);
-      return ptr->UnPack(resolver);
-    }
-    case Attributes::GroupedLinear: {
-      auto ptr = reinterpret_cast<const linnet::schema::GroupedLinear *>(obj);
-      return ptr->UnPack(resolver);
-    }
-    case Attributes::MixtureOfExperts: {
-      auto ptr = reinterpret_cast<const linnet::schema::MixtureOfExperts *>(obj);
-      return ptr->UnPack(resolver);
-    }
-    case Attributes::StabilizedGates: {
-      auto ptr = reinterpret_cast<const linnet::schema::StabilizedGates *>(obj);
-      return ptr->UnPack(resolver);
-    }
-    case Attributes::PositionEmbedding: {
-      auto ptr = reinterpret_cast<const linnet::schema::PositionEmbedding *>(obj);
-      return ptr->UnPack(resolver);
-    }
-    case Attributes::HeadLinear: {
-      auto ptr = reinterpret_cast<const linnet::schema::HeadLinear *>(obj);
-      return ptr->UnPack(resolver);
-    }
-    case Attributes::SoftmaxFeatures: {
-      auto ptr = reinterpret_cast<const linnet::schema::SoftmaxFeatures *>(obj);
-      return ptr->UnPack(resolver);
-    }
-    case Attributes::Dpfp: {
-      auto ptr = reinterpret_cast<const linnet::schema::Dpfp *>(obj);
-      return ptr->UnPack(resolver);
-    }
-    case Attributes::Store: {
-      auto ptr = reinterpret_cast<const linnet::schema::Store *>(obj);
-      return ptr->UnPack(resolver);
-    }
-    case Attributes::Pool: {
-      auto ptr = reinterpret_cast<const linnet::schema::Pool *>(obj);
-      return ptr->UnPack(resolver);
-    }
-    case Attributes::Lstm: {
-      auto ptr = reinterpret_cast<const linnet::schema::Lstm *>(obj);
-      return ptr->UnPack(resolver);
-    }
-    case Attributes::Concatenate: {
-      auto ptr = reinterpret_cast<const linnet::schema::Concatenate *>(obj);
-      return ptr->UnPack(resolver);
-    }
-    default: return nullptr;
-  }
-}
-
-inline ::flatbuffers::Offset<void> AttributesUnion::Pack(::flatbuffers::FlatBufferBuilder &_fbb, const ::flatbuffers::rehasher_function_t *_rehasher) const {
-  (void)_rehasher;
-  switch (type) {
-    case Attributes::Linear: {
-      auto ptr = reinterpret_cast<const linnet::schema::LinearT *>(value);
-      return CreateLinear(_fbb, ptr, _rehasher).Union();
-    }
-    case Attributes::Embedding: {
-      auto ptr = reinterpret_cast<const linnet::schema::EmbeddingT *>(value);
-      return CreateEmbedding(_fbb, ptr, _rehasher).Union();
-    }
-    case Attributes::Quantize: {
-      auto ptr = reinterpret_cast<const linnet::schema::QuantizeT *>(value);
-      return CreateQuantize(_fbb, ptr, _rehasher).Union();
-    }
-    case Attributes::LastRows: {
-      auto ptr = reinterpret_cast<const linnet::schema::LastRowsT *>(value);
-      return CreateLastRows(_fbb, ptr, _rehasher).Union();
-    }
-    case Attributes::Norm: {
-      auto ptr = reinterpret_cast<const linnet::schema::NormT *>(value);
-      return CreateNorm(_fbb, ptr, _rehasher).Union();
-    }
-    case Attributes::Elementwise: {
-      auto ptr = reinterpret_cast<const linnet::schema::ElementwiseT *>(value);
-      return CreateElementwise(_fbb, ptr, _rehasher).Union();
-    }
-    case Attributes::GroupSum: {
-      auto ptr = reinterpret_cast<const linnet::schema::GroupSumT *>(value);
-      return CreateGroupSum(_fbb, ptr, _rehasher).Union();
-    }
-    case Attributes::TokenShift: {
-      auto ptr = reinterpret_cast<const linnet::schema::TokenShiftT *>(value);
-      return CreateTokenShift(_fbb, ptr, _rehasher).Union();
-    }
-    case Attributes::CausalConv: {
-      auto ptr = reinterpret_cast<const linnet::schema::CausalConvT *>(value);
-      return CreateCausalConv(_fbb, ptr, _rehasher).Union();
-    }
-    case Attributes::Rotary: {
-      auto ptr = reinterpret_cast<const linnet::schema::RotaryT *>(value);
-      return CreateRotary(_fbb, ptr, _rehasher).Union();
-    }
-    case Attributes::SoftmaxAttention: {
-      auto ptr = reinterpret_cast<const linnet::schema::SoftmaxAttentionT *>(value);
-      return CreateSoftmaxAttention(_fbb, ptr, _rehasher).Union();
-    }
-    case Attributes::FastWeight: {
-      auto ptr = reinterpret_cast<const linnet::schema::FastWeightT *>(value);
-      return CreateFastWeight(_fbb, ptr, _rehasher).Union();
-    }
-    case Attributes::Wkv: {
-      auto ptr = reinterpret_cast<const linnet::schema::WkvT *>(value);
-      return CreateWkv(_fbb, ptr, _rehasher).Union();
-    }
-    case Attributes::SelectiveScan: {
-      auto ptr = reinterpret_cast<const linnet::schema::SelectiveScanT *>(value);
-      return CreateSelectiveScan(_fbb, ptr, _rehasher).Union();
-    }
-    case Attributes::GroupedLinear: {
-      auto ptr = reinterpret_cast<const linnet::schema::GroupedLinearT *>(value);
-      return CreateGroupedLinear(_fbb, ptr, _rehasher).Union();
-    }
-    case Attributes::MixtureOfExperts: {
-      auto ptr = reinterpret_cast<const linnet::schema::MixtureOfExpertsT *>(value);
-      return CreateMixtureOfExperts(_fbb, ptr, _rehasher).Union();
-    }
-    case Attributes::StabilizedGates: {
-      auto ptr = reinterpret_cast<const linnet::schema::StabilizedGatesT *>(value);
-      return CreateStabilizedGates(_fbb, ptr, _rehasher).Union();
-    }
-    case Attributes::PositionEmbedding: {
-      auto ptr = reinterpret_cast<const linnet::schema::PositionEmbeddingT *>(value);
-      return CreatePositionEmbedding(_fbb, ptr, _rehasher).Union();
-    }
-    case Attributes::HeadLinear: {
-      auto ptr = reinterpret_cast<const linnet::schema::HeadLinearT *>(value);
-      return CreateHeadLinear(_fbb, ptr, _rehasher).Union();
-    }
-    case Attributes::SoftmaxFeatures: {
-      auto ptr = reinterpret_cast<const linnet::schema::SoftmaxFeaturesT *>(value);
-      return CreateSoftmaxFeatures(_fbb, ptr, _rehasher).Union();
-    }
-    case Attributes::Dpfp: {
-      auto ptr = reinterpret_cast<const linnet::schema::DpfpT *>(value);
-      return CreateDpfp(_fbb, ptr, _rehasher).Union();
-    }
-    case Attributes::Store: {
-      auto ptr = reinterpret_cast<const linnet::schema::StoreT *>(value);
-      return CreateStore(_fbb, ptr, _rehasher).Union();
-    }
-    case Attributes::Pool: {
-      auto ptr = reinterpret_cast<const linnet::schema::PoolT *>(value);
-      return CreatePool(_fbb, ptr, _rehasher).Union();
-    }
-    case Attributes::Lstm: {
-      auto ptr = reinterpret_cast<const linnet::schema::LstmT *>(value);
-      return CreateLstm(_fbb, ptr, _rehasher).Union();
-    }
-    case Attributes::Concatenate: {
-      auto ptr = reinterpret_cast<const linnet::schema::ConcatenateT *>(value);
-      return CreateConcatenate(_fbb, ptr, _rehasher).Union();
-    }
-    default: return 0;
-  }
-}
-
-inline AttributesUnion::AttributesUnion(const AttributesUnion &u) : type(u.type), value(nullptr) {
-  switch (type) {
-    case Attributes::Linear: {
-      value = new linnet::schema::LinearT(*reinterpret_cast<linnet::schema::LinearT *>(u.value));
-      break;
-    }
-    case Attributes::Embedding: {
-      value = new linnet::schema::EmbeddingT(*reinterpret_cast<linnet::schema::EmbeddingT *>(u.value));
-      break;
-    }
-    case Attributes::Quantize: {
-      value = new linnet::schema::QuantizeT(*reinterpret_cast<linnet::schema::QuantizeT *>(u.value));
-      break;
-    }
-    case Attributes::LastRows: {
-      value = new linnet::schema::LastRowsT(*reinterpret_cast<linnet::schema::LastRowsT *>(u.value));
-      break;
-    }
-    case Attributes::Norm: {
-      value = new linnet::schema::NormT(*reinterpret_cast<linnet::schema::NormT *>(u.value));
-      break;
-    }
-    case Attributes::Elementwise: {
-      value = new linnet::schema::ElementwiseT(*reinterpret_cast<linnet::schema::ElementwiseT *>(u.value));
-      break;
-    }
-    case Attributes::GroupSum: {
-      value = new linnet::schema::GroupSumT(*reinterpret_cast<linnet::schema::GroupSumT *>(u.value));
-      break;
-    }
-    case Attributes::TokenShift: {
-      value = new linnet::schema::TokenShiftT(*reinterpret_cast<linnet::schema::TokenShiftT *>(u.value));
-      break;
-    }
-    case Attributes::CausalConv: {
-      value = new linnet::schema::CausalConvT(*reinterpret_cast<linnet::schema::CausalConvT *>(u.value));
-      break;
-    }
-    case Attributes::Rotary: {
-      value = new linnet::schema::RotaryT(*reinterpret_cast<linnet::schema::RotaryT *>(u.value));
-      break;
-    }
-    case Attributes::SoftmaxAttention: {
-      value = new linnet::schema::SoftmaxAttentionT(*reinterpret_cast<linnet::schema::SoftmaxAttentionT *>(u.value));
-      break;
-    }
-    case Attributes::FastWeight: {
-      value = new linnet::schema::FastWeightT(*reinterpret_cast<linnet::schema::FastWeightT *>(u.value));
-      break;
-    }
-    case Attributes::Wkv: {
-      value = new linnet::schema::WkvT(*reinterpret_cast<linnet::schema::WkvT *>(u.value));
-      break;
-    }
-    case Attributes::SelectiveScan: {
-      value = new linnet::schema::SelectiveScanT(*reinterpret_cast<linnet::schema::SelectiveScanT *>(u.value));
-      break;
-    }
-    case Attributes::GroupedLinear: {
-      value = new linnet::schema::GroupedLinearT(*reinterpret_cast<linnet::schema::GroupedLinearT *>(u.value));
-      break;
-    }
-    case Attributes::MixtureOfExperts: {
-      value = new linnet::schema::MixtureOfExpertsT(*reinterpret_cast<linnet::schema::MixtureOfExpertsT *>(u.value));
-      break;
-    }
-    case Attributes::StabilizedGates: {
-      value = new linnet::schema::StabilizedGatesT(*reinterpret_cast<linnet::schema::StabilizedGatesT *>(u.value));
-      break;
-    }
-    case Attributes::PositionEmbedding: {
-      value = new linnet::schema::PositionEmbeddingT(*reinterpret_cast<linnet::schema::PositionEmbeddingT *>(u.value));
-      break;
-    }
-    case Attributes::HeadLinear: {
-      value = new linnet::schema::HeadLinearT(*reinterpret_cast<linnet::schema::HeadLinearT *>(u.value));
-      break;
-    }
-    case Attributes::SoftmaxFeatures: {
-      value = new linnet::schema::SoftmaxFeaturesT(*reinterpret_cast<linnet::schema::SoftmaxFeaturesT *>(u.value));
-      break;
-    }
-    case Attributes::Dpfp: {
-      value = new linnet::schema::DpfpT(*reinterpret_cast<linnet::schema::DpfpT *>(u.value));
-      break;
-    }
-    case Attributes::Store: {
-      value = new linnet::schema::StoreT(*reinterpret_cast<linnet::schema::StoreT *>(u.value));
-      break;
-    }
-    case Attributes::Pool: {
-      value = new linnet::schema::PoolT(*reinterpret_cast<linnet::schema::PoolT *>(u.value));
-      break;
-    }
-    case Attributes::Lstm: {
-      value = new linnet::schema::LstmT(*reinterpret_cast<linnet::schema::LstmT *>(u.value));
-      break;
-    }
-    case Attributes::Concatenate: {
-      value = new linnet::schema::ConcatenateT(*reinterpret_cast<linnet::schema::ConcatenateT *>(u.value));
-      break;
-    }
-    default:
-      break;
-  }
-}
-
-inline void AttributesUnion::Reset() {
-  switch (type) {
-    case Attributes::Linear: {
-      auto ptr = reinterpret_cast<linnet::schema::LinearT *>(value);
-      delete ptr;
-      break;
-    }
-    case Attributes::Embedding: {
-      auto ptr = reinterpret_cast<linnet::schema::EmbeddingT *>(value);
-      delete ptr;
-      break;
-    }
-    case Attributes::Quantize: {
-      auto ptr = reinterpret_cast<linnet::schema::QuantizeT *>(value);
-      delete ptr;
-      break;
-    }
-    case Attributes::LastRows: {
-      auto ptr = reinterpret_cast<linnet::schema::LastRowsT *>(value);
-      delete ptr;
-      break;
-    }
-    case Attributes::Norm: {
-      auto ptr = reinterpret_cast<linnet::schema::NormT *>(value);
-      delete ptr;
-      break;
-    }
-    case Attributes::Elementwise: {
-      auto ptr = reinterpret_cast<linnet::schema::ElementwiseT *>(value);
-      delete ptr;
-      break;
-    }
-    case Attributes::GroupSum: {
-      auto ptr = reinterpret_cast<linnet::schema::GroupSumT *>(value);
-      delete ptr;
-      break;
-    }
-    case Attributes::TokenShift: {
-      auto ptr = reinterpret_cast<linnet::schema::TokenShiftT *>(value);
-      delete ptr;
-      break;
-    }
-    case Attributes::CausalConv: {
-      auto ptr = reinterpret_cast<linnet::schema::CausalConvT *>(value);
-      delete ptr;
-      break;
-    }
-    case Attributes::Rotary: {
-      auto ptr = reinterpret_cast<linnet::schema::RotaryT *>(value);
-      delete ptr;
-      break;
-    }
-    case Attributes::SoftmaxAttention: {
-      auto ptr = reinterpret_cast<linnet::schema::SoftmaxAttentionT *>(value);
-      delete ptr;
-      break;
-    }
-    case Attributes::FastWeight: {
-      auto ptr = reinterpret_cast<linnet::schema::FastWeightT *>(value);
-      delete ptr;
-      break;
-    }
-    case Attributes::Wkv: {
-      auto ptr = reinterpret_cast<linnet::schema::WkvT *>(value);
-      delete ptr;
-      break;
-    }
-    case Attributes::SelectiveScan: {
-      auto ptr = reinterpret_cast<linnet::schema::SelectiveScanT *>(value);
-      delete ptr;
-      break;
-    }
-    case Attributes::GroupedLinear: {
-      auto ptr = reinterpret_cast<linnet::schema::GroupedLinearT *>(value);
-      delete ptr;
-      break;
-    }
-    case Attributes::MixtureOfExperts: {
-      auto ptr = reinterpret_cast<linnet::schema::MixtureOfExpertsT *>(value);
-      delete ptr;
-      break;
-    }
-    case Attributes::StabilizedGates: {
-      auto ptr = reinterpret_cast<linnet::schema::StabilizedGatesT *>(value);
-      delete ptr;
-      break;
-    }
-    case Attributes::PositionEmbedding: {
-      auto ptr = reinterpret_cast<linnet::schema::PositionEmbeddingT *>(value);
-      delete ptr;
-      break;
-    }
-    case Attributes::HeadLinear: {
-      auto ptr = reinterpret_cast<linnet::schema::HeadLinearT *>(value);
-      delete ptr;
-      break;
-    }
-    case Attributes::SoftmaxFeatures: {
-      auto ptr = reinterpret_cast<linnet::schema::SoftmaxFeaturesT *>(value);
-      delete ptr;
-      break;
-    }
-    case Attributes::Dpfp: {
-      auto ptr = reinterpret_cast<linnet::schema::DpfpT *>(value);
-      delete ptr;
-      break;
-    }
-    case Attributes::Store: {
-      auto ptr = reinterpret_cast<linnet::schema::StoreT *>(value);
-      delete ptr;
-      break;
-    }
-    case Attributes::Pool: {
-      auto ptr = reinterpret_cast<linnet::schema::PoolT *>(value);
-      delete ptr;
-      break;
-    }
-    case Attributes::Lstm: {
-      auto ptr = reinterpret_cast<linnet::schema::LstmT *>(value);
-      delete ptr;
-      break;
-    }
-    case Attributes::Concatenate: {
-      auto ptr = reinterpret_cast<linnet::schema::ConcatenateT *>(value);
-      delete ptr;
-      break;
-    }
-    default: break;
-  }
-  value = nullptr;
-  type = Attributes::NONE;
-}
-
 inline const linnet::schema::Model *GetModel(const void *buf) {
   return ::flatbuffers::GetRoot<linnet::schema::Model>(buf);
 }
@@ -8000,18 +4978,6 @@ inline void FinishSizePrefixedModelBuffer(
     ::flatbuffers::FlatBufferBuilder &fbb,
     ::flatbuffers::Offset<linnet::schema::Model> root) {
   fbb.FinishSizePrefixed(root, ModelIdentifier());
-}
-
-inline std::unique_ptr<linnet::schema::ModelT> UnPackModel(
-    const void *buf,
-    const ::flatbuffers::resolver_function_t *res = nullptr) {
-  return std::unique_ptr<linnet::schema::ModelT>(GetModel(buf)->UnPack(res));
-}
-
-inline std::unique_ptr<linnet::schema::ModelT> UnPackSizePrefixedModel(
-    const void *buf,
-    const ::flatbuffers::resolver_function_t *res = nullptr) {
-  return std::unique_ptr<linnet::schema::ModelT>(GetSizePrefixedModel(buf)->UnPack(res));
 }
 
 }  // namespace schema

@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "schema/linnet_generated.h"
+#include "schema/linnet_objects_generated.h"
 #include "tests/faults/faults.h"
 #include "tests/fuzz/aligned_copy.h"
 #include "tests/fuzz/header_fields.h"
@@ -87,24 +87,24 @@ std::string run_watched(const AlignedCopy& file) {
 uint64_t on_page(uint64_t bytes) { return (bytes + 16383) / 16384 * 16384; }
 
 /// With every field of every table there, those that have their defaults too.
-std::string header_of(const schema::ModelT& model) {
+std::string header_of(const objects::ModelT& model) {
   flatbuffers::FlatBufferBuilder builder;
   builder.ForceDefaults(true);
-  schema::FinishSizePrefixedModelBuffer(builder, schema::Model::Pack(builder, &model));
+  objects::FinishSizePrefixedModelBuffer(builder, objects::Model::Pack(builder, &model));
   return {reinterpret_cast<const char*>(builder.GetBufferPointer()), builder.GetSize()};
 }
 
 /// The file with another header, whose size does not depend on what it says of places.
-std::string with_header(const std::string& file, schema::ModelT& model) {
+std::string with_header(const std::string& file, objects::ModelT& model) {
   uint32_t header_bytes = 0;
   std::memcpy(&header_bytes, file.data(), sizeof header_bytes);
   const uint64_t start = on_page(header_bytes + sizeof header_bytes);
   const uint64_t new_start = on_page(header_of(model).size());
-  std::vector<schema::Segment*> segments = fuzz::weight_segments(model);
-  const std::vector<schema::Segment*> tables = fuzz::tokenizer_segments(model);
+  std::vector<objects::Segment*> segments = fuzz::weight_segments(model);
+  const std::vector<objects::Segment*> tables = fuzz::tokenizer_segments(model);
   segments.insert(segments.end(), tables.begin(), tables.end());
-  for (schema::Segment* segment : segments) {
-    *segment = schema::Segment(segment->offset() - start + new_start, segment->size());
+  for (objects::Segment* segment : segments) {
+    *segment = objects::Segment(segment->offset() - start + new_start, segment->size());
   }
   std::string whole = header_of(model);
   whole.resize(new_start);
@@ -112,21 +112,21 @@ std::string with_header(const std::string& file, schema::ModelT& model) {
 }
 
 /// A Linear operator on what the first operator writes, with a matrix at `place`.
-void add_matrix(schema::ModelT& model, int32_t rows, const schema::Segment& place) {
-  schema::EntryPointT& entry = *model.entry_points.front();
+void add_matrix(objects::ModelT& model, int32_t rows, const objects::Segment& place) {
+  objects::EntryPointT& entry = *model.entry_points.front();
   const int32_t input = entry.operators.front()->outputs.front();
   const std::vector<int32_t> shape = model.tensors[static_cast<size_t>(input)]->shape;
-  auto weight = std::make_unique<schema::TensorT>();
+  auto weight = std::make_unique<objects::TensorT>();
   weight->name = "w" + std::to_string(model.tensors.size());
   weight->shape = {rows, shape.at(1)};
-  weight->data = std::make_unique<schema::Segment>(place);
-  auto output = std::make_unique<schema::TensorT>();
+  weight->data = std::make_unique<objects::Segment>(place);
+  auto output = std::make_unique<objects::TensorT>();
   output->name = "y" + std::to_string(model.tensors.size());
-  output->storage = schema::Storage::activation;
+  output->storage = objects::Storage::activation;
   output->shape = {shape.at(0), rows};
-  auto product = std::make_unique<schema::OperatorT>();
+  auto product = std::make_unique<objects::OperatorT>();
   product->name = weight->name;
-  product->attributes.Set(schema::LinearT());
+  product->attributes.Set(objects::LinearT());
   const auto next = static_cast<int32_t>(model.tensors.size());
   product->inputs = {input, next, -1};
   product->outputs = {next + 1};
@@ -137,15 +137,15 @@ void add_matrix(schema::ModelT& model, int32_t rows, const schema::Segment& plac
 
 /// The file with so many matrices more, all of them in one place of it.
 std::string with_matrices(std::string file, size_t count) {
-  schema::ModelT model;
-  schema::GetSizePrefixedModel(file.data())->UnPackTo(&model);
+  objects::ModelT model;
+  objects::GetSizePrefixedModel(file.data())->UnPackTo(&model);
   constexpr int32_t rows = 20'000;
   const int32_t input = model.entry_points[0]->operators[0]->outputs[0];
   const auto columns = static_cast<uint64_t>(model.tensors[static_cast<size_t>(input)]->shape[1]);
   const uint64_t place = on_page(file.size());
   file.resize(place + rows * columns * sizeof(float));
   for (size_t i = 0; i < count; ++i) {
-    add_matrix(model, rows, schema::Segment(place, file.size() - place));
+    add_matrix(model, rows, objects::Segment(place, file.size() - place));
   }
   return with_header(file, model);
 }
@@ -156,8 +156,8 @@ TEST_CASE("every number of a header may lie") {
   const fuzz::HeaderSchema schema;
   for (const Case& from : cases) {
     const std::string plain = model_file(from);
-    schema::ModelT model;
-    schema::GetSizePrefixedModel(plain.data())->UnPackTo(&model);
+    objects::ModelT model;
+    objects::GetSizePrefixedModel(plain.data())->UnPackTo(&model);
     const std::string file = with_header(plain, model);
     AlignedCopy copy(file.data(), file.size());
     REQUIRE(fuzz::run_model(copy.span()).empty());  // what is made once for the process

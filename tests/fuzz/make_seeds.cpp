@@ -12,7 +12,7 @@
 #include <string>
 #include <vector>
 
-#include "schema/linnet_generated.h"
+#include "schema/linnet_objects_generated.h"
 #include "tests/fuzz/aligned_copy.h"
 #include "tests/fuzz/model_segments.h"
 #include "tests/fuzz/run_model.h"
@@ -27,7 +27,7 @@
 namespace {
 
 namespace fs = std::filesystem;
-namespace schema = linnet::schema;
+namespace objects = linnet::objects;
 using linnet::test::read_file;
 
 constexpr size_t most_bytes = 1 << 16;
@@ -74,8 +74,8 @@ std::vector<std::string> small_checkpoints() {
 class CompactModel {
  public:
   explicit CompactModel(const std::string& file) : file_(file) {
-    schema::GetSizePrefixedModel(file.data())->UnPackTo(&model_);
-    for (schema::Segment* segment : linnet::fuzz::weight_segments(model_)) {
+    objects::GetSizePrefixedModel(file.data())->UnPackTo(&model_);
+    for (objects::Segment* segment : linnet::fuzz::weight_segments(model_)) {
       largest_ = std::max<size_t>(largest_, segment->size());
     }
   }
@@ -84,12 +84,12 @@ class CompactModel {
     std::string header = make_header();  // its size does not depend on what it says of places
     const size_t start = on_boundary(header.size());
     std::string body(largest_, '\x3c');
-    for (schema::Segment* segment : linnet::fuzz::weight_segments(model_))
-      *segment = schema::Segment(start, segment->size());
-    for (schema::Segment* segment : linnet::fuzz::tokenizer_segments(model_)) {
+    for (objects::Segment* segment : linnet::fuzz::weight_segments(model_))
+      *segment = objects::Segment(start, segment->size());
+    for (objects::Segment* segment : linnet::fuzz::tokenizer_segments(model_)) {
       body.resize(on_boundary(body.size()));
       const std::string table = file_.substr(segment->offset(), segment->size());
-      *segment = schema::Segment(start + body.size(), segment->size());
+      *segment = objects::Segment(start + body.size(), segment->size());
       body += table;
     }
     header = make_header();
@@ -102,12 +102,12 @@ class CompactModel {
 
   std::string make_header() const {
     flatbuffers::FlatBufferBuilder builder;
-    schema::FinishSizePrefixedModelBuffer(builder, schema::Model::Pack(builder, &model_));
+    objects::FinishSizePrefixedModelBuffer(builder, objects::Model::Pack(builder, &model_));
     return {reinterpret_cast<const char*>(builder.GetBufferPointer()), builder.GetSize()};
   }
 
   const std::string& file_;
-  schema::ModelT model_;
+  objects::ModelT model_;
   size_t largest_ = 0;
 };
 

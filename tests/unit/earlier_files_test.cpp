@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "schema/linnet_objects_generated.h"
 #include "tests/golden/golden_model.h"
 #include "tests/unit/temp_folder.h"
 #include "tools/convert/formats/output_file.h"
@@ -31,17 +32,17 @@ TEST_CASE("int8 matrices of a decoder still meet dynamic_int8 rows in files that
   for (const char* folder : {"golden/hf/qwen3_5_text", "golden/hf/qwen3_next"}) {
     CAPTURE(folder);
     const test::GoldenModel golden(folder, "int8");
-    schema::ModelT header;
-    ModelFile(golden.path()).header().UnPackTo(&header);
+    objects::ModelT header;
+    objects::GetSizePrefixedModel(ModelFile(golden.path()).header_data())->UnPackTo(&header);
     size_t changed = 0;
     for (const auto& tensor : header.tensors) {
-      if (tensor->type != schema::DataType::dynamic_int16) continue;
-      tensor->type = schema::DataType::dynamic_int8;
+      if (tensor->type != objects::DataType::dynamic_int16) continue;
+      tensor->type = objects::DataType::dynamic_int8;
       ++changed;
     }
     CHECK(changed > 0);
     flatbuffers::FlatBufferBuilder builder;
-    schema::FinishSizePrefixedModelBuffer(builder, schema::Model::Pack(builder, &header));
+    objects::FinishSizePrefixedModelBuffer(builder, objects::Model::Pack(builder, &header));
     std::string bytes = test::read_file(golden.path());
     std::memcpy(bytes.data(), builder.GetBufferPointer(), builder.GetSize());
     const test::TempFolder temporary;

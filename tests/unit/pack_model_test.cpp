@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "schema/linnet_objects_generated.h"
 #include "tests/golden/golden_model.h"
 #include "tests/unit/temp_folder.h"
 #include "tools/convert/formats/output_file.h"
@@ -52,11 +53,11 @@ std::string why_not(const std::string& path) {
 /// Writes the file again with its header changed.
 template <typename Change>
 void change_header(const std::string& path, const std::string& to, const Change& change) {
-  schema::ModelT model;
-  ModelFile(path).header().UnPackTo(&model);
+  objects::ModelT model;
+  objects::GetSizePrefixedModel(ModelFile(path).header_data())->UnPackTo(&model);
   change(model);
   flatbuffers::FlatBufferBuilder builder;
-  schema::FinishSizePrefixedModelBuffer(builder, schema::Model::Pack(builder, &model));
+  objects::FinishSizePrefixedModelBuffer(builder, objects::Model::Pack(builder, &model));
   std::string bytes = test::read_file(path);
   REQUIRE(builder.GetSize() <= 16384 * 4);
   std::memcpy(bytes.data(), builder.GetBufferPointer(), builder.GetSize());
@@ -137,7 +138,7 @@ TEST_CASE("packing a packed file changes nothing, in place too") {
 TEST_CASE(
     "packed for another machine: refused with a message, or packed anew from the plain form") {
   const TempFolder folder;
-  const auto make_foreign = [](schema::ModelT& model) {
+  const auto make_foreign = [](objects::ModelT& model) {
     for (const auto& section : model.packed) {
       section->layout ^= 1;
       section->processor = "an abacus";
@@ -216,19 +217,19 @@ TEST_CASE("packed matrices that lie are refused") {
   const std::string packed = folder.file("packed.linnet");
   const std::string damaged = folder.file("damaged.linnet");
   pack_model({.input = golden("int8").path(), .output = packed});
-  const auto first = [](schema::ModelT& model) -> schema::PackedMatrixT& {
+  const auto first = [](objects::ModelT& model) -> objects::PackedMatrixT& {
     return *model.packed.front()->matrices.front();
   };
-  change_header(packed, damaged, [&](schema::ModelT& model) {
-    const schema::Segment old = *first(model).data;
-    *first(model).data = schema::Segment(old.offset(), old.size() - 64);
+  change_header(packed, damaged, [&](objects::ModelT& model) {
+    const objects::Segment old = *first(model).data;
+    *first(model).data = objects::Segment(old.offset(), old.size() - 64);
   });
   CHECK(why_not(damaged).find("bytes where") != std::string::npos);
-  change_header(packed, damaged, [&](schema::ModelT& model) {
-    *first(model).data = schema::Segment(uint64_t{1} << 62, first(model).data->size());
+  change_header(packed, damaged, [&](objects::ModelT& model) {
+    *first(model).data = objects::Segment(uint64_t{1} << 62, first(model).data->size());
   });
   CHECK(why_not(damaged).find("not within the file") != std::string::npos);
-  change_header(packed, damaged, [&](schema::ModelT& model) { first(model).weight = 1 << 20; });
+  change_header(packed, damaged, [&](objects::ModelT& model) { first(model).weight = 1 << 20; });
   CHECK(why_not(damaged).find("of no weight") != std::string::npos);
 }
 
@@ -236,10 +237,10 @@ TEST_CASE("what cannot be packed is named, and leaves no file") {
   const TempFolder folder;
   const std::string damaged = folder.file("damaged.linnet");
   const std::string output = folder.file("output.linnet");
-  change_header(golden("int8").path(), damaged, [](schema::ModelT& model) {
+  change_header(golden("int8").path(), damaged, [](objects::ModelT& model) {
     for (const auto& tensor : model.tensors) {
       if (tensor->name == "layers.0.mlp.down.weight") {
-        tensor->data = std::make_unique<schema::Segment>(tensor->data->offset(), 64);
+        tensor->data = std::make_unique<objects::Segment>(tensor->data->offset(), 64);
       }
     }
   });

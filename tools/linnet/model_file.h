@@ -17,6 +17,9 @@ class ModelFile {
 
   const schema::Model& header() const { return *header_; }
 
+  /// The same as a FlatBuffer behind its size, for objects::GetSizePrefixedModel.
+  const void* header_data() const { return bytes_.data(); }
+
   /// The tensor at an index of the header; throws if there is none.
   const schema::Tensor& tensor(int32_t index) const;
 

@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "schema/linnet_objects_generated.h"
 #include "tools/convert/formats/input_file.h"
 #include "tools/convert/formats/output_file.h"
 #include "tools/convert/model_header.h"
@@ -23,8 +24,8 @@ namespace {
 using convert::InputFile;
 using convert::kPageBytes;
 using convert::kSegmentAlignment;
-using schema::DataType;
-using schema::Segment;
+using objects::DataType;
+using objects::Segment;
 
 void require_ok(linnet_status status, const linnet_message& why, const std::string& what) {
   if (status != LINNET_OK) throw std::runtime_error(what + ": " + why.text);
@@ -52,7 +53,7 @@ bool is_packed_type(DataType type) {
   return type == DataType::f32 || type == DataType::f16 || has_scales(type);
 }
 
-bool is_plain(const schema::TensorT& tensor) {
+bool is_plain(const objects::TensorT& tensor) {
   return tensor.data != nullptr && tensor.data->size() != 0;
 }
 
@@ -85,15 +86,15 @@ struct Stack {
 /// A segment of the new file: bytes of the old one, or a matrix to pack.
 struct Piece {
   Segment old;
-  const schema::PackedMatrixT* matrix = nullptr;  ///< null: the old bytes
-  std::vector<Segment*> users = {};               ///< of the new header
+  const objects::PackedMatrixT* matrix = nullptr;  ///< null: the old bytes
+  std::vector<Segment*> users = {};                ///< of the new header
 };
 
 class Packer {
  public:
   explicit Packer(const PackOptions& options)
       : options_(options), source_(options.input), input_(options.input) {
-    source_.header().UnPackTo(&model_);
+    objects::GetSizePrefixedModel(source_.header_data())->UnPackTo(&model_);
     for (const std::string& name : options.targets) {
       if (name == "native") {
         targets_.push_back({nullptr, linnet_processor()});
@@ -116,16 +117,16 @@ class Packer {
   }
 
  private:
-  schema::TensorT& tensor(int32_t index) {
+  objects::TensorT& tensor(int32_t index) {
     source_.tensor(index);  // throws if there is none
     return *model_.tensors[static_cast<size_t>(index)];
   }
 
-  std::string name_of(const schema::TensorT& tensor) const {
+  std::string name_of(const objects::TensorT& tensor) const {
     return options_.input + ": tensor '" + tensor.name + "'";
   }
 
-  const std::vector<int32_t>& inputs_of(const schema::OperatorT& op, size_t count) const {
+  const std::vector<int32_t>& inputs_of(const objects::OperatorT& op, size_t count) const {
     if (op.inputs.size() == count) return op.inputs;
     throw std::runtime_error(options_.input + ": " + op.name + " has " +
                              std::to_string(op.inputs.size()) + " inputs where " +
@@ -133,7 +134,7 @@ class Packer {
   }
 
   /// What an operator multiplies by.
-  std::vector<Stack> stacks_of(const schema::OperatorT& op) const {
+  std::vector<Stack> stacks_of(const objects::OperatorT& op) const {
     constexpr size_t kLinearInputs = 3, kMixtureInputs = 4;
     if (const auto* mixture = op.attributes.AsMixtureOfExperts()) {
       const std::vector<int32_t>& inputs = inputs_of(op, kMixtureInputs);
@@ -159,7 +160,7 @@ class Packer {
     const int32_t weight = stack.weight;
     const int32_t bias = stack.bias;
     const uint32_t parts = stack.parts;
-    schema::PackedSectionT& section = section_of(tensor(weight), target);
+    objects::PackedSectionT& section = section_of(tensor(weight), target);
     const bool is_there = std::ranges::any_of(section.matrices, [&](const auto& known) {
       return known->weight == weight && known->bias == bias;
     });
@@ -169,7 +170,7 @@ class Packer {
                                " is there in another layout than that of " + target.processor +
                                " only: pack a file that has the plain one");
     }
-    auto matrix = std::make_unique<schema::PackedMatrixT>();
+    auto matrix = std::make_unique<objects::PackedMatrixT>();
     matrix->weight = weight;
     matrix->bias = bias;
     const linnet_matrix sizes = sizes_of(tensor(weight), parts);
@@ -186,7 +187,7 @@ class Packer {
   }
 
   /// The section of a target's layout, which others may share, made where there is none.
-  schema::PackedSectionT& section_of(const schema::TensorT& weight, const Target& target) {
+  objects::PackedSectionT& section_of(const objects::TensorT& weight, const Target& target) {
     uint64_t layout = 0;
     linnet_message why;
     require_ok(linnet_packed_layout(static_cast<linnet_matrix_type>(weight.type), weight.block,
@@ -197,7 +198,7 @@ class Packer {
       add_name(section->processor, target.processor);
       return *section;
     }
-    auto section = std::make_unique<schema::PackedSectionT>();
+    auto section = std::make_unique<objects::PackedSectionT>();
     section->type = weight.type;
     section->layout = layout;
     section->processor = target.processor;
@@ -206,7 +207,7 @@ class Packer {
   }
 
   /// Of one of the parts.
-  linnet_matrix sizes_of(const schema::TensorT& weight, uint32_t parts) const {
+  linnet_matrix sizes_of(const objects::TensorT& weight, uint32_t parts) const {
     if (weight.shape.size() != 2 || weight.shape[0] <= 0 || weight.shape[1] <= 0 || parts == 0 ||
         static_cast<uint32_t>(weight.shape[0]) % parts != 0) {
       throw std::runtime_error(name_of(weight) +
@@ -244,7 +245,7 @@ class Packer {
     }
   }
 
-  void keep_read(const schema::OperatorT& op, std::set<int32_t>& kept) const {
+  void keep_read(const objects::OperatorT& op, std::set<int32_t>& kept) const {
     const std::vector<Stack> stacks = stacks_of(op);
     for (const int32_t input : op.inputs) {
       const bool is_multiplied =
@@ -256,7 +257,7 @@ class Packer {
   void collect_pieces() {
     for (const auto& tensor : model_.tensors) add_old(tensor->data.get());
     if (model_.tokenizer != nullptr) {
-      schema::TokenizerT& tokenizer = *model_.tokenizer;
+      objects::TokenizerT& tokenizer = *model_.tokenizer;
       for (auto* segment :
            {&tokenizer.token_offsets, &tokenizer.token_bytes, &tokenizer.tokens_by_bytes,
             &tokenizer.merge_offsets, &tokenizer.merges, &tokenizer.scores,
@@ -300,7 +301,7 @@ class Packer {
 
   std::vector<uint8_t> write_header() const {
     flatbuffers::FlatBufferBuilder builder;
-    schema::FinishSizePrefixedModelBuffer(builder, schema::Model::Pack(builder, &model_));
+    objects::FinishSizePrefixedModelBuffer(builder, objects::Model::Pack(builder, &model_));
     return {builder.GetBufferPointer(), builder.GetBufferPointer() + builder.GetSize()};
   }
 
@@ -336,10 +337,11 @@ class Packer {
   }
 
   /// Part after part, each on a boundary.
-  void write_packed(const schema::PackedMatrixT& matrix, convert::OutputFile& file) {
+  void write_packed(const objects::PackedMatrixT& matrix, convert::OutputFile& file) {
     const schema::Tensor& weight = source_.tensor(matrix.weight);
     const auto [parts, target] = new_matrices_.at(&matrix);
-    linnet_matrix plain = sizes_of(*model_.tensors[static_cast<size_t>(matrix.weight)], parts);
+    const DataType type = tensor(matrix.weight).type;
+    linnet_matrix plain = sizes_of(tensor(matrix.weight), parts);
     const uint64_t count = uint64_t{plain.outputs} * plain.inputs;
     const uint64_t row_scales =
         plain.block == 0 ? 1 : (plain.inputs + plain.block - 1) / plain.block;
@@ -347,8 +349,8 @@ class Packer {
     const uint64_t value_bytes = count * element_bits(weight.type()) / 8;
     AlignedBytes scales, bias;
     uint64_t scale_bytes = 0;
-    if (has_scales(weight.type())) {
-      const bool is_half = plain.block != 0 && weight.type() == DataType::int4;
+    if (has_scales(type)) {
+      const bool is_half = plain.block != 0 && type == DataType::int4;
       const uint64_t bytes = is_half ? sizeof(uint16_t) : sizeof(float);
       scale_bytes = scale_count * bytes;
     }
@@ -378,7 +380,7 @@ class Packer {
   /// has.
   AlignedBytes read(const schema::Tensor& weight, uint64_t bytes, uint32_t part,
                     uint32_t parts) const {
-    const Segment* segment = weight.data();
+    const schema::Segment* segment = weight.data();
     const uint64_t found = segment == nullptr ? 0 : segment->size();
     if (found != bytes * parts || found > input_.size() ||
         segment->offset() > input_.size() - found) {
@@ -394,9 +396,9 @@ class Packer {
   const PackOptions& options_;
   const ModelFile source_;
   const InputFile input_;
-  schema::ModelT model_;
+  objects::ModelT model_;
   std::vector<Target> targets_;
-  std::map<const schema::PackedMatrixT*, NewMatrix> new_matrices_;
+  std::map<const objects::PackedMatrixT*, NewMatrix> new_matrices_;
   std::vector<Piece> pieces_;
   std::map<std::pair<uint64_t, uint64_t>, size_t> old_pieces_;  // by offset and size
   PackReport report_;
