@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
-# Fuzzes one target for so many seconds, in one niced process: tests/fuzz/run.sh TARGET SECONDS.
-# Needs the preset "sanitize" built, and its seeds made (ctest --preset sanitize -R fuzz/seeds).
+# Fuzzes one target for so many seconds, in one niced process: tests/fuzz/run.sh TARGET SECONDS [BUILD].
+# Needs the preset "sanitize" built (BUILD: its folder), and its seeds made (ctest --preset sanitize
+# -R fuzz/seeds).
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
-[[ $# -eq 2 ]] || { echo "usage: tests/fuzz/run.sh TARGET SECONDS" >&2; exit 2; }
+[[ $# -eq 2 || $# -eq 3 ]] || { echo "usage: tests/fuzz/run.sh TARGET SECONDS [BUILD]" >&2; exit 2; }
 target=$1
-build=build/sanitize/tests/fuzz
+build=${3:-build/sanitize}/tests/fuzz
+[[ -d $build/seeds/$target || -d tests/fuzz/seeds/$target ]] || { echo "run.sh: no seeds for $target" >&2; exit 1; }
 inputs=()
 for folder in "$build/seeds/$target" "tests/fuzz/seeds/$target" "tests/fuzz/findings/$target"; do
   [[ ! -d $folder ]] || inputs+=("$folder")
