@@ -66,22 +66,21 @@ struct MaximumOp {
   }
 };
 
-/// A binary function with the same second argument for every value.
+/// y = function(x)
 template <class Function>
-struct WithScalar {
-  Function function;
-  float scalar;
-  template <class D, class V>
-  HWY_INLINE V operator()(D d, V x) const {
-    return function(d, x, hn::Set(d, scalar));
-  }
-};
+HWY_NOINLINE void unary(const float* x, float* y, size_t n) {
+  map(x, y, n, Function());
+}
 
 /// y = function(x, operand), where a null operand stands for the scalar.
 template <class Function>
-HWY_INLINE void binary(const float* x, const float* operand, float scalar, float* y, size_t n) {
-  if (operand != nullptr) return map(x, operand, y, n, Function());
-  map(x, y, n, WithScalar<Function>{Function(), scalar});
+HWY_NOINLINE void binary(const float* x, const float* operand, float scalar, float* y, size_t n) {
+  const hn::ScalableTag<float> d;
+  RowOrNumber z(operand, scalar);
+  for (size_t i = 0; i < n; i += hn::Lanes(d)) {
+    const auto value = Function()(d, load_some(d, x + i, n - i), z.next(n - i));
+    store_some(value, d, y + i, n - i);
+  }
 }
 
 HWY_INLINE void run_step(const ElementwiseStep& step, const float* x, const float* operand,
@@ -97,29 +96,29 @@ HWY_INLINE void run_step(const ElementwiseStep& step, const float* x, const floa
     case ElementwiseFunction::multiply:
       return binary<MultiplyOp>(x, operand, scalar, y, n);
     case ElementwiseFunction::negate:
-      return map(x, y, n, NegateOp());
+      return unary<NegateOp>(x, y, n);
     case ElementwiseFunction::exp:
-      return map(x, y, n, ExpOp());
+      return unary<ExpOp>(x, y, n);
     case ElementwiseFunction::sigmoid:
-      return map(x, y, n, SigmoidOp());
+      return unary<SigmoidOp>(x, y, n);
     case ElementwiseFunction::tanh:
-      return map(x, y, n, TanhOp());
+      return unary<TanhOp>(x, y, n);
     case ElementwiseFunction::softplus:
-      return map(x, y, n, SoftplusOp());
+      return unary<SoftplusOp>(x, y, n);
     case ElementwiseFunction::silu:
-      return map(x, y, n, SiluOp());
+      return unary<SiluOp>(x, y, n);
     case ElementwiseFunction::relu:
-      return map(x, y, n, ReluOp());
+      return unary<ReluOp>(x, y, n);
     case ElementwiseFunction::square:
-      return map(x, y, n, SquareOp());
+      return unary<SquareOp>(x, y, n);
     case ElementwiseFunction::gelu:
-      return map(x, y, n, GeluOp());
+      return unary<GeluOp>(x, y, n);
     case ElementwiseFunction::gelu_tanh:
-      return map(x, y, n, GeluTanhOp());
+      return unary<GeluTanhOp>(x, y, n);
     case ElementwiseFunction::log_sigmoid:
-      return map(x, y, n, LogSigmoidOp());
+      return unary<LogSigmoidOp>(x, y, n);
     case ElementwiseFunction::elu:
-      return map(x, y, n, EluOp());
+      return unary<EluOp>(x, y, n);
     case ElementwiseFunction::multiply_silu:
       return binary<MultiplySiluOp>(x, operand, scalar, y, n);
     case ElementwiseFunction::multiply_sigmoid:
@@ -173,7 +172,26 @@ void elementwise(size_t rows, size_t width, ConstRows x, std::span<const Element
   }
 }
 
-void activate(Activation activation, float* x, size_t n) { activate_row(activation, x, n); }
+void activate(Activation activation, float* x, size_t n) {
+  switch (activation) {
+    case Activation::none:
+      return;
+    case Activation::relu:
+      return unary<ReluOp>(x, x, n);
+    case Activation::squared_relu:
+      return unary<SquaredReluOp>(x, x, n);
+    case Activation::silu:
+      return unary<SiluOp>(x, x, n);
+    case Activation::gelu:
+      return unary<GeluOp>(x, x, n);
+    case Activation::gelu_tanh:
+      return unary<GeluTanhOp>(x, x, n);
+    case Activation::sigmoid:
+      return unary<SigmoidOp>(x, x, n);
+    case Activation::tanh:
+      return unary<TanhOp>(x, x, n);
+  }
+}
 
 void group_sum(size_t rows, size_t groups, size_t width, ConstRows x, MutableRows y) {
   const hn::ScalableTag<float> d;
@@ -182,9 +200,8 @@ void group_sum(size_t rows, size_t groups, size_t width, ConstRows x, MutableRow
     for (size_t group = 0; group < groups; ++group) {
       const float* values = x[row] + group * width;
       auto sum = hn::Zero(d);
-      size_t i = 0;
-      for (; i + lanes <= width; i += lanes) sum = hn::Add(sum, hn::LoadU(d, values + i));
-      if (i < width) sum = hn::Add(sum, hn::LoadN(d, values + i, width - i));
+      for (size_t i = 0; i < width; i += lanes)
+        sum = hn::Add(sum, load_some(d, values + i, width - i));
       y[row][group] = hn::ReduceSum(d, sum);
     }
   }

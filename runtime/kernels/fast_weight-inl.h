@@ -1,5 +1,5 @@
-// The inner loops of the fast-weight recurrence: they run over the rows of one or two vectors of
-// columns of S. Compiled once per instruction set, by Highway's foreach_target.h.
+// The inner loops of the fast-weight recurrence: they run over the rows of two vectors of columns
+// of S. Compiled once per instruction set, by Highway's foreach_target.h.
 //
 // Sums over rows are always made in the same order, however many columns a call has, so that
 // neither the split of columns among threads nor that of tokens into chunks changes a bit of the
@@ -37,7 +37,7 @@ struct RowFactors {
   const float* query = nullptr;
   const float* key = nullptr;
   const float* write = nullptr;  ///< b; rank_one only
-  const float* decay = nullptr;  ///< one per row, or a single one; not per_value_channel
+  const float* decay = nullptr;  ///< per_key_channel only
   const float* next = nullptr;   ///< c of the next token, if that is recalled already
 };
 
@@ -49,12 +49,11 @@ struct ColumnFactors {
   HWY_ALIGN float update[size] = {};      ///< u, which is written as k u^T
   HWY_ALIGN float read[size] = {};        ///< o = S^T q
   HWY_ALIGN float next[size] = {};        ///< S^T c of the next token
-  HWY_ALIGN float decay[size] = {};       ///< w; per_value_channel only
+  HWY_ALIGN float decay[size] = {};       ///< w, where it is not the rows that have their own
 };
 
 /// p += S^T c for the columns at s. Even and odd rows are summed apart: two vectors of columns then
 /// keep four additions on their way.
-template <bool two>
 HWY_NOINLINE void recall(const float* HWY_RESTRICT c, size_t rows, const float* HWY_RESTRICT s,
                          size_t stride, float* HWY_RESTRICT p) {
   const Columns d;
@@ -66,24 +65,22 @@ HWY_NOINLINE void recall(const float* HWY_RESTRICT c, size_t rows, const float* 
     const auto c0 = hn::Set(d, c[k]), c1 = hn::Set(d, c[k + 1]);
     even0 = hn::MulAdd(c0, hn::LoadU(d, s), even0);
     odd0 = hn::MulAdd(c1, hn::LoadU(d, s + stride), odd0);
-    if constexpr (two) {
-      even1 = hn::MulAdd(c0, hn::LoadU(d, s + lanes), even1);
-      odd1 = hn::MulAdd(c1, hn::LoadU(d, s + stride + lanes), odd1);
-    }
+    even1 = hn::MulAdd(c0, hn::LoadU(d, s + lanes), even1);
+    odd1 = hn::MulAdd(c1, hn::LoadU(d, s + stride + lanes), odd1);
   }
   if (k < rows) {
     const auto c0 = hn::Set(d, c[k]);
     even0 = hn::MulAdd(c0, hn::LoadU(d, s), even0);
-    if constexpr (two) even1 = hn::MulAdd(c0, hn::LoadU(d, s + lanes), even1);
+    even1 = hn::MulAdd(c0, hn::LoadU(d, s + lanes), even1);
   }
   hn::Store(hn::Add(even0, odd0), d, p);
-  if constexpr (two) hn::Store(hn::Add(even1, odd1), d, p + lanes);
+  hn::Store(hn::Add(even1, odd1), d, p + lanes);
 }
 
 /// What differs between the update loops; the rest of the rules is prepared before them.
-template <DecayKind decay_kind, bool is_rank_one, bool is_read_first, bool is_recall_next>
+template <bool does_decay_rows, bool is_rank_one, bool is_read_first, bool is_recall_next>
 struct Flavor {
-  static constexpr DecayKind decay = decay_kind;
+  static constexpr bool decay_rows = does_decay_rows;  ///< w is of the rows, not of the columns
   static constexpr bool rank_one = is_rank_one;        ///< also adds b p^T
   static constexpr bool read_first = is_read_first;    ///< o is read of S before the update
   static constexpr bool recall_next = is_recall_next;  ///< saves the next token a pass over S
@@ -97,7 +94,7 @@ HWY_INLINE void update_vector(ColumnVec q, ColumnVec k, ColumnVec b, ColumnVec w
   const Columns d;
   auto value = hn::LoadU(d, s);
   if constexpr (F::read_first) o = hn::MulAdd(q, value, o);
-  if constexpr (F::decay != DecayKind::none) value = hn::Mul(w, value);
+  value = hn::Mul(w, value);
   if constexpr (F::rank_one) value = hn::MulAdd(b, p, value);
   value = hn::MulAdd(k, u, value);
   hn::StoreU(value, d, s);
@@ -105,7 +102,7 @@ HWY_INLINE void update_vector(ColumnVec q, ColumnVec k, ColumnVec b, ColumnVec w
   if constexpr (F::recall_next) next = hn::MulAdd(c, value, next);
 }
 
-template <class F, bool two>
+template <class F>
 HWY_INLINE void update_row(const RowFactors& factors, size_t row, ColumnVec w0, ColumnVec w1,
                            ColumnVec u0, ColumnVec u1, ColumnVec p0, ColumnVec p1,
                            float* HWY_RESTRICT s, ColumnVec& o0, ColumnVec& o1, ColumnVec& next0,
@@ -116,13 +113,13 @@ HWY_INLINE void update_row(const RowFactors& factors, size_t row, ColumnVec w0, 
   auto b = hn::Zero(d), c = hn::Zero(d);
   if constexpr (F::rank_one) b = hn::Set(d, factors.write[row]);
   if constexpr (F::recall_next) c = hn::Set(d, factors.next[row]);
-  if constexpr (F::decay == DecayKind::per_key_channel) w0 = w1 = hn::Set(d, factors.decay[row]);
+  if constexpr (F::decay_rows) w0 = w1 = hn::Set(d, factors.decay[row]);
   update_vector<F>(q, k, b, w0, c, u0, p0, s, o0, next0);
-  if constexpr (two) update_vector<F>(q, k, b, w1, c, u1, p1, s + hn::Lanes(d), o1, next1);
+  update_vector<F>(q, k, b, w1, c, u1, p1, s + hn::Lanes(d), o1, next1);
 }
 
 /// Decays, corrects and writes the rows at s, and adds to the sums of `columns`.
-template <class F, bool two>
+template <class F>
 HWY_NOINLINE void update(const RowFactors& row_factors, size_t rows, float* HWY_RESTRICT s,
                          size_t stride, ColumnFactors& columns) {
   const Columns d;
@@ -130,18 +127,17 @@ HWY_NOINLINE void update(const RowFactors& row_factors, size_t rows, float* HWY_
   const RowFactors factors = row_factors;  // a copy, which the stores to S cannot change
   const auto u0 = hn::Load(d, columns.update), u1 = hn::Load(d, columns.update + lanes);
   const auto p0 = hn::Load(d, columns.correction), p1 = hn::Load(d, columns.correction + lanes);
-  auto w0 = hn::Load(d, columns.decay), w1 = hn::Load(d, columns.decay + lanes);
-  if constexpr (F::decay == DecayKind::per_head) w0 = w1 = hn::Set(d, factors.decay[0]);
+  const auto w0 = hn::Load(d, columns.decay), w1 = hn::Load(d, columns.decay + lanes);
   auto o0 = hn::Load(d, columns.read), o1 = hn::Load(d, columns.read + lanes);
   auto next0 = hn::Load(d, columns.next), next1 = hn::Load(d, columns.next + lanes);
   auto odd_o0 = hn::Zero(d), odd_o1 = hn::Zero(d), odd_next0 = hn::Zero(d), odd_next1 = hn::Zero(d);
   size_t k = 0;
   for (; k + 2 <= rows; k += 2, s += 2 * stride) {
-    update_row<F, two>(factors, k, w0, w1, u0, u1, p0, p1, s, o0, o1, next0, next1);
-    update_row<F, two>(factors, k + 1, w0, w1, u0, u1, p0, p1, s + stride, odd_o0, odd_o1,
-                       odd_next0, odd_next1);
+    update_row<F>(factors, k, w0, w1, u0, u1, p0, p1, s, o0, o1, next0, next1);
+    update_row<F>(factors, k + 1, w0, w1, u0, u1, p0, p1, s + stride, odd_o0, odd_o1, odd_next0,
+                  odd_next1);
   }
-  if (k < rows) update_row<F, two>(factors, k, w0, w1, u0, u1, p0, p1, s, o0, o1, next0, next1);
+  if (k < rows) update_row<F>(factors, k, w0, w1, u0, u1, p0, p1, s, o0, o1, next0, next1);
   hn::Store(hn::Add(o0, odd_o0), d, columns.read);
   hn::Store(hn::Add(o1, odd_o1), d, columns.read + lanes);
   hn::Store(hn::Add(next0, odd_next0), d, columns.next);
@@ -150,35 +146,23 @@ HWY_NOINLINE void update(const RowFactors& row_factors, size_t rows, float* HWY_
 
 using UpdateFunction = void (*)(const RowFactors&, size_t, float*, size_t, ColumnFactors&);
 
-template <DecayKind decay, bool two>
-UpdateFunction update_with_decay(bool rank_one, bool read_first, bool recall_next) {
-  if (rank_one) {
-    if (recall_next) return update<Flavor<decay, true, false, two>, two>;
-    return read_first ? update<Flavor<decay, true, true, false>, two>
-                      : update<Flavor<decay, true, false, false>, two>;
-  }
-  if (recall_next) return update<Flavor<decay, false, false, two>, two>;
-  return read_first ? update<Flavor<decay, false, true, false>, two>
-                    : update<Flavor<decay, false, false, false>, two>;
+template <bool decay_rows, bool rank_one>
+UpdateFunction choose_update(bool read_first, bool recall_next) {
+  if (recall_next) return update<Flavor<decay_rows, rank_one, false, true>>;
+  return read_first ? update<Flavor<decay_rows, rank_one, true, false>>
+                    : update<Flavor<decay_rows, rank_one, false, false>>;
 }
 
-/// `recall_next` is there for two vectors of columns that are read after the write.
-template <bool two>
+/// `recall_next` is there for what is read after the write.
 UpdateFunction choose_update(const FastWeightHead& head, bool recall_next) {
   const bool rank_one = head.rule == WriteRule::rank_one;
   const bool read_first = head.read == ReadOrder::before_write;
-  switch (head.decay_kind) {
-    case DecayKind::none:
-      break;
-    case DecayKind::per_head:
-      return update_with_decay<DecayKind::per_head, two>(rank_one, read_first, recall_next);
-    case DecayKind::per_key_channel:
-      return update_with_decay<DecayKind::per_key_channel, two>(rank_one, read_first, recall_next);
-    case DecayKind::per_value_channel:
-      return update_with_decay<DecayKind::per_value_channel, two>(rank_one, read_first,
-                                                                  recall_next);
+  if (head.decay_kind == DecayKind::per_key_channel) {
+    return rank_one ? choose_update<true, true>(read_first, recall_next)
+                    : choose_update<true, false>(read_first, recall_next);
   }
-  return update_with_decay<DecayKind::none, two>(rank_one, read_first, recall_next);
+  return rank_one ? choose_update<false, true>(read_first, recall_next)
+                  : choose_update<false, false>(read_first, recall_next);
 }
 
 /// S = tanh(S) for `columns` columns of the rows at s, and o += S^T q if asked to read.

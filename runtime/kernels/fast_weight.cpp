@@ -26,20 +26,19 @@ struct MultiplyColumns {
   }
 };
 
-/// One or two vectors of columns, of which the first `count` exist, through all tokens.
-template <bool two>
+/// Two vectors of columns, of which the first `count` exist, through all tokens.
 class ColumnBlock {
  public:
   ColumnBlock(const FastWeightHead& head, size_t first, size_t count)
       : head_(head),
         first_(first),
         count_(count),
-        padded_(vectors * hn::Lanes(Columns())),
+        padded_(2 * hn::Lanes(Columns())),
         corrects_(head.rule != WriteRule::additive),
-        fuses_(two && corrects_ && head.tokens > 1 && head.squash == Squash::none &&
+        fuses_(corrects_ && head.tokens > 1 && head.squash == Squash::none &&
                head.read == ReadOrder::after_write),
-        update_(choose_update<two>(head, false)),
-        update_and_recall_(choose_update<two>(head, fuses_)),
+        update_(choose_update(head, false)),
+        update_and_recall_(choose_update(head, fuses_)),
         panel_(head.state, head.key_dim, first, count, padded_, head.tokens >= pack_tokens) {}
 
   void run() {
@@ -56,8 +55,6 @@ class ColumnBlock {
   }
 
  private:
-  static constexpr size_t vectors = two ? 2 : 1;
-
   size_t tile(size_t first) const { return std::min(tile_rows, head_.key_dim - first); }
 
   const float* corrector(size_t t) const {
@@ -84,23 +81,26 @@ class ColumnBlock {
     for (size_t k = 0; k < head_.key_dim; k += tile_rows) {
       const size_t rows = tile(k);
       const float* c = corrector_tile(t, k, rows, buffer);
-      recall<two>(c, rows, panel_.open(k, rows), panel_.stride(), columns_.next);
+      recall(c, rows, panel_.open(k, rows), panel_.stride(), columns_.next);
     }
   }
 
-  /// p, and u = v, or beta (v - p) for the delta rule.
+  /// w, p, and u = v, or beta (v - p) for the delta rule.
   void prepare(size_t t) {
     const Columns d;
     const bool per_value = head_.decay_kind == DecayKind::per_value_channel;
-    auto decay = hn::Set(d, decays(DecayKind::per_head) ? head_.decay[t][0] : 1.0f);
-    const auto beta = hn::Set(d, head_.rule == WriteRule::delta ? head_.beta[t][0] : 1.0f);
-    for (size_t i = 0; i < vectors; ++i) {
-      const size_t c = i * hn::Lanes(d);
-      if (per_value) hn::Store(load(head_.decay[t], c), d, columns_.decay + c);
-      if (decays(DecayKind::per_value_channel)) decay = hn::Load(d, columns_.decay + c);
-      const auto p = hn::Mul(decay, hn::Load(d, columns_.next + c));
+    const bool decays_sum = decays(DecayKind::per_head) || decays(DecayKind::per_value_channel);
+    const auto one = hn::Set(d, 1.0f);
+    auto decay = one;
+    if (head_.decay_kind == DecayKind::per_head) decay = hn::Set(d, head_.decay[t][0]);
+    const auto beta = head_.rule == WriteRule::delta ? hn::Set(d, head_.beta[t][0]) : one;
+    for (size_t c = 0; c < padded_; c += hn::Lanes(d)) {
+      if (per_value) decay = load(head_.decay[t], c);
+      const auto next = hn::Load(d, columns_.next + c);
+      const auto p = decays_sum ? hn::Mul(decay, next) : next;
       auto u = load(head_.value[t], c);
       if (head_.rule == WriteRule::delta) u = hn::Mul(beta, hn::Sub(u, p));
+      hn::Store(decay, d, columns_.decay + c);
       hn::Store(p, d, columns_.correction + c);
       hn::Store(u, d, columns_.update + c);
       hn::Store(hn::Zero(d), d, columns_.read + c);
@@ -126,7 +126,6 @@ class ColumnBlock {
     factors.query = head_.query[t] + k;
     factors.key = head_.key[t] + k;
     if (head_.rule == WriteRule::rank_one) factors.write = head_.write[t] + k;
-    if (head_.decay_kind == DecayKind::per_head) factors.decay = head_.decay[t];
     if (head_.decay_kind == DecayKind::per_key_channel) factors.decay = head_.decay[t] + k;
     return factors;
   }
@@ -145,7 +144,7 @@ class ColumnBlock {
       std::fill_n(columns_.read, padded_, 0.0f);
       for (size_t k = 0; k < head_.key_dim; k += tile_rows) {
         const size_t rows = tile(k);
-        recall<two>(head_.query[t] + k, rows, panel_.open(k, rows), panel_.stride(), columns_.read);
+        recall(head_.query[t] + k, rows, panel_.open(k, rows), panel_.stride(), columns_.read);
       }
       write_output(t);
     }
@@ -157,8 +156,7 @@ class ColumnBlock {
     const auto bonus = hn::Set(d, has_bonus ? bonus_weight(t) : 0.0f);
     const float factor = head_.read_factor != nullptr ? head_.read_factor[t] : 1.0f;
     const auto scale = hn::Set(d, head_.scale * factor);
-    for (size_t i = 0; i < vectors; ++i) {
-      const size_t c = i * hn::Lanes(d);
+    for (size_t c = 0; c < padded_; c += hn::Lanes(d)) {
       auto o = hn::Load(d, columns_.read + c);
       if (has_bonus) o = hn::MulAdd(bonus, load(head_.value[t], c), o);
       store(hn::Mul(scale, o), head_.output[t], c);
@@ -172,23 +170,21 @@ class ColumnBlock {
     const float* k = head_.key[t];
     auto sum = hn::Zero(d);
     for (size_t i = 0; i < head_.key_dim; i += hn::Lanes(d)) {
-      const size_t n = std::min(hn::Lanes(d), head_.key_dim - i);
-      const auto bonus_k = hn::Mul(hn::LoadN(d, head_.bonus + i, n), hn::LoadN(d, k + i, n));
-      sum = hn::MulAdd(hn::LoadN(d, q + i, n), bonus_k, sum);
+      const size_t n = head_.key_dim - i;
+      const auto bonus_k = hn::Mul(load_some(d, head_.bonus + i, n), load_some(d, k + i, n));
+      sum = hn::MulAdd(load_some(d, q + i, n), bonus_k, sum);
     }
     return hn::ReduceSum(d, sum);
   }
 
   /// One vector of this block's columns of a row, from column `c` of the block on.
   ColumnVec load(const float* row, size_t c) const {
-    const Columns d;
-    if (count_ - c >= hn::Lanes(d)) return hn::LoadU(d, row + first_ + c);
-    return hn::LoadN(d, row + first_ + c, count_ - c);
+    const size_t at = std::min(c, count_);
+    return load_some(Columns(), row + first_ + at, count_ - at);
   }
   void store(ColumnVec value, float* row, size_t c) const {
-    const Columns d;
-    if (count_ - c >= hn::Lanes(d)) return hn::StoreU(value, d, row + first_ + c);
-    hn::StoreN(value, d, row + first_ + c, count_ - c);
+    const size_t at = std::min(c, count_);
+    store_some(value, Columns(), row + first_ + at, count_ - at);
   }
 
   const FastWeightHead& head_;
@@ -205,56 +201,35 @@ class ColumnBlock {
 };
 
 void fast_weight(const FastWeightHead& head, size_t first, size_t count) {
-  const size_t lanes = hn::Lanes(Columns());
-  const size_t end = first + count;
-  size_t column = first;
-  for (; column + 2 * lanes <= end; column += 2 * lanes) {
-    ColumnBlock<true>(head, column, 2 * lanes).run();
-  }
-  for (; column < end; column += lanes) {
-    ColumnBlock<false>(head, column, std::min(lanes, end - column)).run();
-  }
+  const size_t columns = 2 * hn::Lanes(Columns());
+  for (size_t done = 0; done < count; done += columns)
+    ColumnBlock(head, first + done, std::min(columns, count - done)).run();
 }
 
 /// Two vectors of columns, but a cache line at least.
 size_t fast_weight_block() { return std::max<size_t>(16, 2 * hn::Lanes(Columns())); }
 
 /// z = w z + k
-template <DecayKind decay_kind>
 HWY_INLINE void add_key(const FastWeightHead& head, size_t t, float* z) {
   const hn::ScalableTag<float> d;
+  const bool per_head = head.decay_kind == DecayKind::per_head;
+  const bool per_key = head.decay_kind == DecayKind::per_key_channel;
+  RowOrNumber decay(per_key ? head.decay[t] : nullptr, per_head ? head.decay[t][0] : 1.0f);
   for (size_t i = 0; i < head.key_dim; i += hn::Lanes(d)) {
-    const size_t n = std::min(hn::Lanes(d), head.key_dim - i);
-    auto value = hn::LoadN(d, z + i, n);
-    if constexpr (decay_kind == DecayKind::per_head) {
-      value = hn::Mul(hn::Set(d, head.decay[t][0]), value);
-    } else if constexpr (decay_kind == DecayKind::per_key_channel) {
-      value = hn::Mul(hn::LoadN(d, head.decay[t] + i, n), value);
-    }
-    hn::StoreN(hn::Add(value, hn::LoadN(d, head.key[t] + i, n)), d, z + i, n);
+    const size_t n = head.key_dim - i;
+    const auto value = hn::Mul(decay.next(n), load_some(d, z + i, n));
+    store_some(hn::Add(value, load_some(d, head.key[t] + i, n)), d, z + i, n);
   }
 }
 
-HWY_INLINE void add_key(const FastWeightHead& head, size_t t, float* z) {
-  switch (head.decay_kind) {
-    case DecayKind::none:
-    case DecayKind::per_value_channel:  // which has no normaliser: z has no value channels
-      return add_key<DecayKind::none>(head, t, z);
-    case DecayKind::per_head:
-      return add_key<DecayKind::per_head>(head, t, z);
-    case DecayKind::per_key_channel:
-      return add_key<DecayKind::per_key_channel>(head, t, z);
-  }
-}
-
-HWY_INLINE float normalizing_factor(const FastWeightHead& head, size_t t, const float* z,
-                                    float epsilon, float query_epsilon) {
+HWY_NOINLINE float normalizing_factor(const FastWeightHead& head, size_t t, const float* z,
+                                      float epsilon, float query_epsilon) {
   const hn::ScalableTag<float> d;
   auto products = hn::Zero(d), sums = hn::Zero(d);
   for (size_t i = 0; i < head.key_dim; i += hn::Lanes(d)) {
-    const size_t n = std::min(hn::Lanes(d), head.key_dim - i);
-    const auto q = hn::LoadN(d, head.query[t] + i, n);
-    products = hn::MulAdd(q, hn::LoadN(d, z + i, n), products);
+    const size_t n = head.key_dim - i;
+    const auto q = load_some(d, head.query[t] + i, n);
+    products = hn::MulAdd(q, load_some(d, z + i, n), products);
     sums = hn::Add(sums, q);
   }
   const float product = head.scale * hn::ReduceSum(d, products);

@@ -33,9 +33,9 @@ HWY_INLINE void multiply_block(D d, const float* x, size_t inputs, const float* 
   }
   auto sum = hn::Zero(d);
   for (size_t i = 0; i < inputs; ++i, weight += stride) {
-    sum = hn::MulAdd(hn::Set(d, x[i]), hn::LoadN(d, weight, count), sum);
+    sum = hn::MulAdd(hn::Set(d, x[i]), load_some(d, weight, count), sum);
   }
-  hn::StoreN(sum, d, y, count);
+  store_some(sum, d, y, count);
 }
 
 void head_linear(const HeadLinearArguments& a) {
@@ -83,9 +83,7 @@ HWY_INLINE float sum_of(const float* x, size_t n) {
   const hn::ScalableTag<float> d;
   const size_t lanes = hn::Lanes(d);
   auto sum = hn::Zero(d);
-  size_t i = 0;
-  for (; i + lanes <= n; i += lanes) sum = hn::Add(sum, hn::LoadU(d, x + i));
-  if (i < n) sum = hn::Add(sum, hn::LoadN(d, x + i, n - i));
+  for (size_t i = 0; i < n; i += lanes) sum = hn::Add(sum, load_some(d, x + i, n - i));
   return hn::ReduceSum(d, sum);
 }
 

@@ -40,6 +40,10 @@ HWY_INLINE hn::Vec<Floats> load_half(const std::byte* values) {
   return hn::PromoteTo(d, hn::BitCast(half, hn::LoadU(bits, from)));
 }
 
+static HWY_NOINLINE void store_rest(hn::Vec<Floats> sum, size_t count, float* y) {
+  hn::StoreN(sum, Floats(), y, count);
+}
+
 /// A tile: some rows of x times some vectors of outputs. Every index of its array is a constant,
 /// without which compilers would keep it in memory.
 template <class Rows, class Vectors, class Pairs>
@@ -85,7 +89,7 @@ class HalfTile<std::index_sequence<rows...>, std::index_sequence<vectors...>,
     if (output + hn::Lanes(d) <= w.outputs) {
       hn::StoreU(whole, d, y + output);
     } else if (output < w.outputs) {
-      hn::StoreN(whole, d, y + output, w.outputs - output);
+      store_rest(whole, w.outputs - output, y + output);
     }
   }
 };
@@ -102,20 +106,26 @@ HWY_INLINE void multiply_rows(const HalfPanels& w, size_t panel_bytes, ConstRows
                               size_t end, size_t output, MutableRows y) {
   for (; row + tile_rows <= end; row += tile_rows)
     multiply_tile<tile_rows, vectors>(w, panel_bytes, x, row, output, y);
-  for (; row + 2 <= end; row += 2) multiply_tile<2, vectors>(w, panel_bytes, x, row, output, y);
-  if (row < end) multiply_tile<1, vectors>(w, panel_bytes, x, row, output, y);
+  if constexpr (tile_rows > 3) {
+    for (; row + 2 <= end; row += 2) multiply_tile<2, vectors>(w, panel_bytes, x, row, output, y);
+  }
+  for (; row < end; ++row) multiply_tile<1, vectors>(w, panel_bytes, x, row, output, y);
 }
 
-/// The outputs of vectors from `output` to `end`, for the rows from `row` to `row_end`.
+/// The outputs of vectors from `output` to `end`, multiples of a panel's rows, for the rows from
+/// `row` to `row_end`.
 template <size_t vectors>
 HWY_INLINE void multiply_block(const HalfPanels& w, ConstRows x, size_t row, size_t row_end,
                                size_t output, size_t end, MutableRows y) {
+  constexpr size_t lanes = hn::MaxLanes(Floats());
+  constexpr size_t panel_vectors = half_panel_rows / lanes;
   const size_t panel_bytes = half_panel_bytes(w.inputs);
-  const size_t lanes = hn::Lanes(Floats());
   for (; output + vectors * lanes <= end; output += vectors * lanes)
     multiply_rows<vectors>(w, panel_bytes, x, row, row_end, output, y);
-  for (; output < end; output += lanes)
-    multiply_rows<1>(w, panel_bytes, x, row, row_end, output, y);
+  if constexpr (panel_vectors % vectors != 0) {
+    for (; output < end; output += half_panel_rows)
+      multiply_rows<panel_vectors>(w, panel_bytes, x, row, row_end, output, y);
+  }
 }
 
 void multiply_half_panels(const HalfPanels& w, size_t rows, ConstRows x, size_t first, size_t count,

@@ -19,12 +19,12 @@ HWY_INLINE void step_cells(const LstmCells& a, size_t at, size_t n) {
   const hn::ScalableTag<float> d;
   const auto gate = [&](size_t index) HWY_ATTR {
     const size_t from = index * a.width + at;
-    return hn::Add(hn::LoadN(d, a.input + from, n), hn::LoadN(d, a.recurrent + from, n));
+    return hn::Add(load_some(d, a.input + from, n), load_some(d, a.recurrent + from, n));
   };
   const auto write = hn::Mul(sigmoid(d, gate(0)), hn::Tanh(d, gate(2)));
-  const auto cell = hn::MulAdd(sigmoid(d, gate(1)), hn::LoadN(d, a.cell + at, n), write);
-  hn::StoreN(cell, d, a.cell + at, n);
-  hn::StoreN(hn::Mul(sigmoid(d, gate(3)), hn::Tanh(d, cell)), d, a.hidden + at, n);
+  const auto cell = hn::MulAdd(sigmoid(d, gate(1)), load_some(d, a.cell + at, n), write);
+  store_some(cell, d, a.cell + at, n);
+  store_some(hn::Mul(sigmoid(d, gate(3)), hn::Tanh(d, cell)), d, a.hidden + at, n);
 }
 
 void lstm_cells(const LstmCells& cells, size_t first, size_t count) {

@@ -13,8 +13,6 @@
 
 #include <cstddef>
 
-#include "runtime/base/kinds.h"
-
 HWY_BEFORE_NAMESPACE();
 namespace linnet::kernels::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
@@ -100,30 +98,74 @@ HWY_INLINE V gelu_tanh(D d, V x) {
   return hn::MulAdd(half, hn::Tanh(d, hn::Mul(cubic, hn::Set(d, 0.79788456080286536f))), half);
 }
 
+/// As many of a row's values as a vector has, of which `n` are left: those past the last are zero.
+/// The rest of a row is out of line: it comes once, and takes many instructions.
+template <class D>
+HWY_NOINLINE hn::Vec<D> load_rest(D d, const float* x, size_t n) {
+  return hn::LoadN(d, x, n);
+}
+template <class D>
+HWY_INLINE hn::Vec<D> load_some(D d, const float* x, size_t n) {
+  return HWY_LIKELY(n >= hn::Lanes(d)) ? hn::LoadU(d, x) : load_rest(d, x, n);
+}
+
+/// The other way round.
+template <class D>
+HWY_NOINLINE void store_rest(hn::Vec<D> value, D d, float* y, size_t n) {
+  hn::StoreN(value, d, y, n);
+}
+template <class D>
+HWY_INLINE void store_some(hn::Vec<D> value, D d, float* y, size_t n) {
+  if (HWY_LIKELY(n >= hn::Lanes(d))) return hn::StoreU(value, d, y);
+  store_rest(value, d, y, n);
+}
+
 /// y[i] = function(d, x[i]) for i < n; y may be x.
 template <class Function>
 HWY_INLINE void map(const float* x, float* y, size_t n, const Function& function) {
   const hn::ScalableTag<float> d;
-  const size_t lanes = hn::Lanes(d);
-  size_t i = 0;
-  for (; i + lanes <= n; i += lanes) hn::StoreU(function(d, hn::LoadU(d, x + i)), d, y + i);
-  if (i < n) hn::StoreN(function(d, hn::LoadN(d, x + i, n - i)), d, y + i, n - i);
+  for (size_t i = 0; i < n; i += hn::Lanes(d))
+    store_some(function(d, load_some(d, x + i, n - i)), d, y + i, n - i);
 }
 
 /// y[i] = function(d, x[i], z[i]) for i < n; y may be x or z.
 template <class Function>
 HWY_INLINE void map(const float* x, const float* z, float* y, size_t n, const Function& function) {
   const hn::ScalableTag<float> d;
-  const size_t lanes = hn::Lanes(d);
-  size_t i = 0;
-  for (; i + lanes <= n; i += lanes) {
-    hn::StoreU(function(d, hn::LoadU(d, x + i), hn::LoadU(d, z + i)), d, y + i);
-  }
-  if (i < n) {
-    const size_t rest = n - i;
-    hn::StoreN(function(d, hn::LoadN(d, x + i, rest), hn::LoadN(d, z + i, rest)), d, y + i, rest);
+  for (size_t i = 0; i < n; i += hn::Lanes(d)) {
+    const auto value = function(d, load_some(d, x + i, n - i), load_some(d, z + i, n - i));
+    store_some(value, d, y + i, n - i);
   }
 }
+
+/// A row that is read along with another, or a number in the place of all its values.
+class RowOrNumber {
+ public:
+  /// A null row stands for the number.
+  HWY_INLINE RowOrNumber(const float* row, float number) : next_(row) {
+    const hn::ScalableTag<float> d;
+    if (row != nullptr) return;
+    hn::Store(hn::Set(d, number), d, numbers_);
+    next_ = numbers_;
+    step_ = 0;
+  }
+
+  RowOrNumber(const RowOrNumber&) = delete;
+  RowOrNumber& operator=(const RowOrNumber&) = delete;
+
+  /// The next vector of values, of which `n` are left.
+  HWY_INLINE auto next(size_t n) {
+    const hn::ScalableTag<float> d;
+    const float* at = next_;
+    next_ += step_;
+    return load_some(d, at, step_ == 0 ? hn::Lanes(d) : n);
+  }
+
+ private:
+  HWY_ALIGN float numbers_[hn::MaxLanes(hn::ScalableTag<float>())];
+  const float* next_;
+  size_t step_ = hn::Lanes(hn::ScalableTag<float>());
+};
 
 /// The functions as objects that map() takes. Lambdas would not inherit the instruction set.
 #define LINNET_UNARY(Name, Expression)        \
@@ -148,28 +190,6 @@ LINNET_UNARY(GeluTanhOp, gelu_tanh(d, x));
 LINNET_UNARY(LogSigmoidOp, log_sigmoid(d, x));
 LINNET_UNARY(EluOp, elu(d, x));
 #undef LINNET_UNARY
-
-/// x = activation(x) in place, n values.
-HWY_INLINE void activate_row(Activation activation, float* x, size_t n) {
-  switch (activation) {
-    case Activation::none:
-      return;
-    case Activation::relu:
-      return map(x, x, n, ReluOp());
-    case Activation::squared_relu:
-      return map(x, x, n, SquaredReluOp());
-    case Activation::silu:
-      return map(x, x, n, SiluOp());
-    case Activation::gelu:
-      return map(x, x, n, GeluOp());
-    case Activation::gelu_tanh:
-      return map(x, x, n, GeluTanhOp());
-    case Activation::sigmoid:
-      return map(x, x, n, SigmoidOp());
-    case Activation::tanh:
-      return map(x, x, n, TanhOp());
-  }
-}
 
 }  // namespace linnet::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();

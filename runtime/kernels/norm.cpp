@@ -16,7 +16,7 @@
 HWY_BEFORE_NAMESPACE();
 namespace linnet::kernels::HWY_NAMESPACE {
 
-HWY_INLINE float sum_of(const float* x, size_t n) {
+HWY_NOINLINE float sum_of(const float* x, size_t n) {
   const hn::ScalableTag<float> d;
   const size_t lanes = hn::Lanes(d);
   auto sum0 = hn::Zero(d), sum1 = hn::Zero(d), sum2 = hn::Zero(d), sum3 = hn::Zero(d);
@@ -33,7 +33,7 @@ HWY_INLINE float sum_of(const float* x, size_t n) {
 }
 
 /// The sum of (x - mean)^2.
-HWY_INLINE float sum_of_squares_of(const float* x, size_t n, float mean) {
+HWY_NOINLINE float sum_of_squares_of(const float* x, size_t n, float mean) {
   const hn::ScalableTag<float> d;
   const size_t lanes = hn::Lanes(d);
   const auto center = hn::Set(d, mean);
@@ -61,38 +61,15 @@ HWY_INLINE float sum_of_squares_of(const float* x, size_t n, float mean) {
   return hn::ReduceSum(d, hn::Add(hn::Add(sum0, sum1), hn::Add(sum2, sum3)));
 }
 
-/// (x - mean) * factor * weight + bias.
-template <bool with_weight, bool with_bias>
-struct Affine {
-  float mean;
-  float factor;
-
-  template <class D, class V>
-  HWY_INLINE V operator()(D d, V x, V weight, V bias) const {
-    V y = hn::Mul(hn::Sub(x, hn::Set(d, mean)), hn::Set(d, factor));
-    if constexpr (with_weight && with_bias) return hn::MulAdd(y, weight, bias);
-    if constexpr (with_weight) y = hn::Mul(y, weight);
-    if constexpr (with_bias) y = hn::Add(y, bias);
-    return y;
-  }
-};
-
-/// Absent weights and biases are given as x, which is readable, and not used.
-template <class Function>
-HWY_INLINE void apply(const Function& function, const float* x, const float* weight,
-                      const float* bias, float* y, size_t n) {
+/// y = (x - mean) * factor * weight + bias; absent weights are 1, absent biases 0.
+HWY_INLINE void apply(float mean, float factor, const float* x, const float* weights,
+                      const float* biases, float* y, size_t n) {
   const hn::ScalableTag<float> d;
-  const size_t lanes = hn::Lanes(d);
-  size_t i = 0;
-  for (; i + lanes <= n; i += lanes) {
-    hn::StoreU(function(d, hn::LoadU(d, x + i), hn::LoadU(d, weight + i), hn::LoadU(d, bias + i)),
-               d, y + i);
-  }
-  if (i < n) {
-    const size_t rest = n - i;
-    hn::StoreN(function(d, hn::LoadN(d, x + i, rest), hn::LoadN(d, weight + i, rest),
-                        hn::LoadN(d, bias + i, rest)),
-               d, y + i, rest);
+  const auto center = hn::Set(d, mean), scale = hn::Set(d, factor);
+  RowOrNumber weight(weights, 1.0f), bias(biases, 0.0f);
+  for (size_t i = 0; i < n; i += hn::Lanes(d)) {
+    const auto value = hn::Mul(hn::Sub(load_some(d, x + i, n - i), center), scale);
+    store_some(hn::MulAdd(value, weight.next(n - i), bias.next(n - i)), d, y + i, n - i);
   }
 }
 
@@ -148,17 +125,9 @@ void norm(const NormArguments& a) {
           a.kind == NormKind::layer ? sum_of(x, a.width) / static_cast<float>(a.width) : 0.0f;
       const float factor = factor_of(a.kind, x, a.width, mean, a.epsilon);
       const size_t shared = a.per_group ? first : 0;
-      const float* weight = a.weight != nullptr ? a.weight + shared : x;
-      const float* bias = a.bias != nullptr ? a.bias + shared : x;
-      if (a.weight != nullptr && a.bias != nullptr) {
-        apply(Affine<true, true>{mean, factor}, x, weight, bias, y, a.width);
-      } else if (a.weight != nullptr) {
-        apply(Affine<true, false>{mean, factor}, x, weight, bias, y, a.width);
-      } else if (a.bias != nullptr) {
-        apply(Affine<false, true>{mean, factor}, x, weight, bias, y, a.width);
-      } else {
-        apply(Affine<false, false>{mean, factor}, x, weight, bias, y, a.width);
-      }
+      const float* weights = a.weight != nullptr ? a.weight + shared : nullptr;
+      const float* biases = a.bias != nullptr ? a.bias + shared : nullptr;
+      apply(mean, factor, x, weights, biases, y, a.width);
     }
   }
 }

@@ -37,8 +37,8 @@ void rotary_table(uint64_t position, size_t tokens, const float* frequencies, si
       }
       const auto angle = hn::Load(d, angles);
       const size_t at = t * pairs + first;
-      hn::StoreN(hn::Mul(factor, hn::Cos(d, angle)), d, cosines + at, count);
-      hn::StoreN(hn::Mul(factor, hn::Sin(d, angle)), d, sines + at, count);
+      store_some(hn::Mul(factor, hn::Cos(d, angle)), d, cosines + at, count);
+      store_some(hn::Mul(factor, hn::Sin(d, angle)), d, sines + at, count);
     }
   }
 }
@@ -50,12 +50,12 @@ HWY_INLINE void turn_halves(const float* x, const float* cosines, const float* s
   const size_t lanes = hn::Lanes(d);
   for (size_t i = 0; i < pairs; i += lanes) {
     const size_t count = std::min(lanes, pairs - i);
-    const auto c = hn::LoadN(d, cosines + i, count);
-    const auto s = hn::LoadN(d, sines + i, count);
-    const auto x0 = hn::LoadN(d, x + i, count);
-    const auto x1 = hn::LoadN(d, x + pairs + i, count);
-    hn::StoreN(hn::MulSub(x0, c, hn::Mul(x1, s)), d, y + i, count);
-    hn::StoreN(hn::MulAdd(x1, c, hn::Mul(x0, s)), d, y + pairs + i, count);
+    const auto c = load_some(d, cosines + i, count);
+    const auto s = load_some(d, sines + i, count);
+    const auto x0 = load_some(d, x + i, count);
+    const auto x1 = load_some(d, x + pairs + i, count);
+    store_some(hn::MulSub(x0, c, hn::Mul(x1, s)), d, y + i, count);
+    store_some(hn::MulAdd(x1, c, hn::Mul(x0, s)), d, y + pairs + i, count);
   }
 }
 

@@ -90,14 +90,10 @@ class ScanColumns {
   }
 
   HWY_INLINE ColumnVec load(const float* row) const {
-    const Columns d;
-    if (count_ == hn::Lanes(d)) return hn::LoadU(d, row + column_);
-    return hn::LoadN(d, row + column_, count_);
+    return load_some(Columns(), row + column_, count_);
   }
   HWY_INLINE void store(ColumnVec value, float* row) const {
-    const Columns d;
-    if (count_ == hn::Lanes(d)) return hn::StoreU(value, d, row + column_);
-    hn::StoreN(value, d, row + column_, count_);
+    store_some(value, Columns(), row + column_, count_);
   }
 
   HWY_ALIGN float memory_[tile_states * stride];

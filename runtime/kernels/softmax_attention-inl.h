@@ -104,18 +104,17 @@ HWY_INLINE void score_four(const float* q0, const float* q1, size_t dim, const f
   const float *k0 = keys[0], *k1 = keys[1], *k2 = keys[2], *k3 = keys[3];
   for (size_t i = 0; i < dim; i += lanes) {
     const size_t n = dim - i;
-    const bool full = n >= lanes;
-    const auto x0 = full ? hn::LoadU(d, k0 + i) : hn::LoadN(d, k0 + i, n);
-    const auto x1 = full ? hn::LoadU(d, k1 + i) : hn::LoadN(d, k1 + i, n);
-    const auto x2 = full ? hn::LoadU(d, k2 + i) : hn::LoadN(d, k2 + i, n);
-    const auto x3 = full ? hn::LoadU(d, k3 + i) : hn::LoadN(d, k3 + i, n);
-    const auto q = full ? hn::LoadU(d, q0 + i) : hn::LoadN(d, q0 + i, n);
+    const auto x0 = load_some(d, k0 + i, n);
+    const auto x1 = load_some(d, k1 + i, n);
+    const auto x2 = load_some(d, k2 + i, n);
+    const auto x3 = load_some(d, k3 + i, n);
+    const auto q = load_some(d, q0 + i, n);
     a0 = hn::MulAdd(q, x0, a0);
     a1 = hn::MulAdd(q, x1, a1);
     a2 = hn::MulAdd(q, x2, a2);
     a3 = hn::MulAdd(q, x3, a3);
     if constexpr (row_count == 2) {
-      const auto r = full ? hn::LoadU(d, q1 + i) : hn::LoadN(d, q1 + i, n);
+      const auto r = load_some(d, q1 + i, n);
       b0 = hn::MulAdd(r, x0, b0);
       b1 = hn::MulAdd(r, x1, b1);
       b2 = hn::MulAdd(r, x2, b2);
@@ -144,8 +143,8 @@ HWY_INLINE void soften_scores(float scale, KeySpan span, float* scores, float& m
   auto highest = hn::Set(d, maximum);
   for (size_t j = span.begin; j < span.end; j += lanes) {
     const size_t n = std::min(lanes, span.end - j);
-    const auto scaled = hn::Mul(factor, hn::LoadN(d, scores + j, n));
-    hn::StoreN(scaled, d, scores + j, n);
+    const auto scaled = hn::Mul(factor, load_some(d, scores + j, n));
+    store_some(scaled, d, scores + j, n);
     highest = hn::IfThenElse(hn::FirstN(d, n), hn::Max(highest, scaled), highest);
   }
   const float new_maximum = hn::ReduceMax(d, highest);
@@ -166,7 +165,7 @@ HWY_INLINE void scale_row(float factor, float* y, size_t n) {
   const Lane16 d;
   for (size_t i = 0; i < n; i += hn::Lanes(d)) {
     const size_t count = std::min(hn::Lanes(d), n - i);
-    hn::StoreN(hn::Mul(hn::Set(d, factor), hn::LoadN(d, y + i, count)), d, y + i, count);
+    store_some(hn::Mul(hn::Set(d, factor), load_some(d, y + i, count)), d, y + i, count);
   }
 }
 
@@ -224,16 +223,16 @@ HWY_INLINE void add_values_narrow(const float* p, const float* const* values, Ke
                                   size_t column, size_t n, const float* corrections, float* y0,
                                   float* y1) {
   const Lane16 d;
-  auto a = hn::Mul(hn::Set(d, corrections[0]), hn::LoadN(d, y0, n));
+  auto a = hn::Mul(hn::Set(d, corrections[0]), load_some(d, y0, n));
   auto b = hn::Zero(d);
-  if constexpr (row_count == 2) b = hn::Mul(hn::Set(d, corrections[1]), hn::LoadN(d, y1, n));
+  if constexpr (row_count == 2) b = hn::Mul(hn::Set(d, corrections[1]), load_some(d, y1, n));
   for (size_t j = span.begin; j < span.end; ++j) {
-    const auto v = hn::LoadN(d, values[j] + column, n);
+    const auto v = load_some(d, values[j] + column, n);
     a = hn::MulAdd(hn::Set(d, p[j]), v, a);
     if constexpr (row_count == 2) b = hn::MulAdd(hn::Set(d, p[block_keys + j]), v, b);
   }
-  hn::StoreN(a, d, y0, n);
-  if constexpr (row_count == 2) hn::StoreN(b, d, y1, n);
+  store_some(a, d, y0, n);
+  if constexpr (row_count == 2) store_some(b, d, y1, n);
 }
 
 /// `count` columns of the values, from `column` on, into the rows y0 and, for two rows, y1.

@@ -19,17 +19,17 @@ void stabilized_gates(const StabilizedGatesArguments& arguments) {
   const size_t lanes = hn::Lanes(d);
   for (size_t head = 0; head < arguments.heads; head += lanes) {
     const size_t n = std::min(lanes, arguments.heads - head);
-    auto maximum = hn::LoadN(d, arguments.maximum + head, n);
+    auto maximum = load_some(d, arguments.maximum + head, n);
     for (size_t t = 0; t < arguments.tokens; ++t) {
-      const auto input = hn::LoadN(d, arguments.input[t] + head, n);
-      const auto forget = log_sigmoid(d, hn::LoadN(d, arguments.forget[t] + head, n));
+      const auto input = load_some(d, arguments.input[t] + head, n);
+      const auto forget = log_sigmoid(d, load_some(d, arguments.forget[t] + head, n));
       const auto kept = hn::Add(forget, maximum);
       maximum = hn::Max(kept, input);
-      hn::StoreN(exp_all(d, hn::Sub(kept, maximum)), d, arguments.decay[t] + head, n);
-      hn::StoreN(exp_all(d, hn::Sub(input, maximum)), d, arguments.write[t] + head, n);
-      hn::StoreN(exp_all(d, hn::Neg(maximum)), d, arguments.floor[t] + head, n);
+      store_some(exp_all(d, hn::Sub(kept, maximum)), d, arguments.decay[t] + head, n);
+      store_some(exp_all(d, hn::Sub(input, maximum)), d, arguments.write[t] + head, n);
+      store_some(exp_all(d, hn::Neg(maximum)), d, arguments.floor[t] + head, n);
     }
-    hn::StoreN(maximum, d, arguments.maximum + head, n);
+    store_some(maximum, d, arguments.maximum + head, n);
   }
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "runtime/kernels/elementwise.h"
 #include "runtime/kernels/targets.h"
 
 #undef HWY_TARGET_INCLUDE
@@ -26,21 +27,13 @@ HWY_INLINE void shift_row(const TokenShiftArguments& a, size_t t, const float* p
   const hn::ScalableTag<float> d;
   const size_t lanes = hn::Lanes(d);
   const float* x = a.x[t];
-  size_t c = 0;
-  for (; c + lanes <= a.width; c += lanes) {
-    const auto now = hn::LoadU(d, x + c);
-    const auto before = hn::LoadU(d, previous + c);
+  for (size_t c = 0; c < a.width; c += lanes) {
+    const size_t left = a.width - c;
+    const auto now = load_some(d, x + c, left);
+    const auto before = load_some(d, previous + c, left);
     for (size_t i = 0; i < a.mixes.size(); ++i) {
-      hn::StoreU(MixOp()(d, now, before, hn::LoadU(d, a.mixes[i] + c)), d, a.outputs[i][t] + c);
-    }
-  }
-  if (c < a.width) {
-    const size_t rest = a.width - c;
-    const auto now = hn::LoadN(d, x + c, rest);
-    const auto before = hn::LoadN(d, previous + c, rest);
-    for (size_t i = 0; i < a.mixes.size(); ++i) {
-      const auto mix = hn::LoadN(d, a.mixes[i] + c, rest);
-      hn::StoreN(MixOp()(d, now, before, mix), d, a.outputs[i][t] + c, rest);
+      const auto mix = load_some(d, a.mixes[i] + c, left);
+      store_some(MixOp()(d, now, before, mix), d, a.outputs[i][t] + c, left);
     }
   }
 }
@@ -65,23 +58,15 @@ HWY_INLINE void convolve_row(const CausalConvArguments& a, const float* const* r
   const hn::ScalableTag<float> d;
   const size_t lanes = hn::Lanes(d);
   const size_t kernel = fixed_kernel != 0 ? fixed_kernel : a.kernel;
-  size_t c = 0;
-  for (; c + lanes <= count; c += lanes) {
-    auto sum = a.bias != nullptr ? hn::LoadU(d, a.bias + first + c) : hn::Zero(d);
+  for (size_t c = 0; c < count; c += lanes) {
+    const size_t left = count - c;
+    auto sum = a.bias != nullptr ? load_some(d, a.bias + first + c, left) : hn::Zero(d);
     for (size_t j = 0; j < kernel; ++j) {
-      const auto weight = hn::LoadU(d, a.weight[j] + first + c);
-      sum = hn::MulAdd(weight, hn::LoadU(d, rows[j] + c), sum);
+      const auto weight = load_some(d, a.weight[j] + first + c, left);
+      sum = hn::MulAdd(weight, load_some(d, rows[j] + c, left), sum);
     }
-    hn::StoreU(sum, d, y + c);
+    store_some(sum, d, y + c, left);
   }
-  if (c == count) return;
-  const size_t rest = count - c;
-  auto sum = a.bias != nullptr ? hn::LoadN(d, a.bias + first + c, rest) : hn::Zero(d);
-  for (size_t j = 0; j < kernel; ++j) {
-    const auto weight = hn::LoadN(d, a.weight[j] + first + c, rest);
-    sum = hn::MulAdd(weight, hn::LoadN(d, rows[j] + c, rest), sum);
-  }
-  hn::StoreN(sum, d, y + c, rest);
 }
 
 void causal_conv(const CausalConvArguments& a, size_t first, size_t count) {
@@ -100,7 +85,7 @@ void causal_conv(const CausalConvArguments& a, size_t first, size_t count) {
       } else {
         convolve_row<0>(a, rows, c, n, y);
       }
-      activate_row(a.activation, y, n);
+      kernels::activate(a.activation, y, n);
     }
   }
 }

@@ -36,25 +36,25 @@ HWY_INLINE void add_value(ChannelVec value, ChannelVec weight_exponent, ChannelV
 /// `n` channels from `c` on, through all tokens.
 HWY_INLINE void wkv_channels(const WkvArguments& a, size_t c, size_t n) {
   const Channels d;
-  const auto decay = hn::LoadN(d, a.decay + c, n);
-  const auto bonus = hn::LoadN(d, a.bonus + c, n);
-  auto values = hn::LoadN(d, a.state[0] + c, n);
-  auto weights = hn::LoadN(d, a.state[1] + c, n);
-  auto exponent = hn::LoadN(d, a.state[2] + c, n);
+  const auto decay = load_some(d, a.decay + c, n);
+  const auto bonus = load_some(d, a.bonus + c, n);
+  auto values = load_some(d, a.state[0] + c, n);
+  auto weights = load_some(d, a.state[1] + c, n);
+  auto exponent = load_some(d, a.state[2] + c, n);
   exponent = hn::IfThenElse(hn::Eq(weights, hn::Zero(d)), hn::Set(d, empty_exponent), exponent);
   for (size_t t = 0; t < a.tokens; ++t) {
-    const auto key = hn::LoadN(d, a.key[t] + c, n);
-    const auto value = hn::LoadN(d, a.value[t] + c, n);
+    const auto key = load_some(d, a.key[t] + c, n);
+    const auto value = load_some(d, a.value[t] + c, n);
     auto read_values = values, read_weights = weights, read_exponent = exponent;
     add_value(value, hn::Add(bonus, key), read_values, read_weights, read_exponent);
-    hn::StoreN(hn::Div(read_values, read_weights), d, a.output[t] + c, n);
+    store_some(hn::Div(read_values, read_weights), d, a.output[t] + c, n);
     exponent = hn::Add(exponent, decay);
     add_value(value, key, values, weights, exponent);
   }
   if (a.tokens == 0) return;
-  hn::StoreN(values, d, a.state[0] + c, n);
-  hn::StoreN(weights, d, a.state[1] + c, n);
-  hn::StoreN(exponent, d, a.state[2] + c, n);
+  store_some(values, d, a.state[0] + c, n);
+  store_some(weights, d, a.state[1] + c, n);
+  store_some(exponent, d, a.state[2] + c, n);
 }
 
 void wkv(const WkvArguments& arguments, size_t first, size_t count) {
