@@ -66,68 +66,121 @@ struct MaximumOp {
   }
 };
 
-/// y = function(x)
-template <class Function>
-HWY_NOINLINE void unary(const float* x, float* y, size_t n) {
-  map(x, y, n, Function());
-}
+/// y = function(x, z) for n values, whole vectors of them. From one vector of z to the next are
+/// z_step values: none, if all are the same.
+using VectorLoop = void (*)(const float* x, const float* z, size_t z_step, float* y, size_t n);
 
-/// y = function(x, operand), where a null operand stands for the scalar.
 template <class Function>
-HWY_NOINLINE void binary(const float* x, const float* operand, float scalar, float* y, size_t n) {
+void unary(const float* x, const float*, size_t, float* y, size_t n) {
   const hn::ScalableTag<float> d;
-  RowOrNumber z(operand, scalar);
-  for (size_t i = 0; i < n; i += hn::Lanes(d)) {
-    const auto value = Function()(d, load_some(d, x + i, n - i), z.next(n - i));
-    store_some(value, d, y + i, n - i);
-  }
+  for (size_t i = 0; i < n; i += hn::Lanes(d))
+    hn::StoreU(Function()(d, hn::LoadU(d, x + i)), d, y + i);
 }
 
+template <class Function>
+void binary(const float* x, const float* z, size_t z_step, float* y, size_t n) {
+  const hn::ScalableTag<float> d;
+  for (size_t i = 0; i < n; i += hn::Lanes(d), z += z_step)
+    hn::StoreU(Function()(d, hn::LoadU(d, x + i), hn::LoadU(d, z)), d, y + i);
+}
+
+VectorLoop loop_of(ElementwiseFunction function) {
+  switch (function) {
+    case ElementwiseFunction::add:
+      return binary<AddOp>;
+    case ElementwiseFunction::subtract:
+      return binary<SubtractOp>;
+    case ElementwiseFunction::subtract_from:
+      return binary<SubtractFromOp>;
+    case ElementwiseFunction::multiply:
+      return binary<MultiplyOp>;
+    case ElementwiseFunction::negate:
+      return unary<NegateOp>;
+    case ElementwiseFunction::exp:
+      return unary<ExpOp>;
+    case ElementwiseFunction::sigmoid:
+      return unary<SigmoidOp>;
+    case ElementwiseFunction::tanh:
+      return unary<TanhOp>;
+    case ElementwiseFunction::softplus:
+      return unary<SoftplusOp>;
+    case ElementwiseFunction::silu:
+      return unary<SiluOp>;
+    case ElementwiseFunction::relu:
+      return unary<ReluOp>;
+    case ElementwiseFunction::square:
+      return unary<SquareOp>;
+    case ElementwiseFunction::gelu:
+      return unary<GeluOp>;
+    case ElementwiseFunction::gelu_tanh:
+      return unary<GeluTanhOp>;
+    case ElementwiseFunction::log_sigmoid:
+      return unary<LogSigmoidOp>;
+    case ElementwiseFunction::elu:
+      return unary<EluOp>;
+    case ElementwiseFunction::multiply_silu:
+      return binary<MultiplySiluOp>;
+    case ElementwiseFunction::multiply_sigmoid:
+      return binary<MultiplySigmoidOp>;
+    case ElementwiseFunction::minimum:
+      return binary<MinimumOp>;
+    case ElementwiseFunction::maximum:
+      return binary<MaximumOp>;
+  }
+  return nullptr;
+}
+
+/// Null for what changes nothing.
+VectorLoop loop_of(Activation activation) {
+  switch (activation) {
+    case Activation::none:
+      break;
+    case Activation::relu:
+      return unary<ReluOp>;
+    case Activation::squared_relu:
+      return unary<SquaredReluOp>;
+    case Activation::silu:
+      return unary<SiluOp>;
+    case Activation::gelu:
+      return unary<GeluOp>;
+    case Activation::gelu_tanh:
+      return unary<GeluTanhOp>;
+    case Activation::sigmoid:
+      return unary<SigmoidOp>;
+    case Activation::tanh:
+      return unary<TanhOp>;
+  }
+  return nullptr;
+}
+
+/// A loop over any number of values: the rest of a row is a vector in a buffer.
+HWY_NOINLINE void run_loop(VectorLoop loop, const float* x, const float* z, size_t z_step, float* y,
+                           size_t n) {
+  const hn::ScalableTag<float> d;
+  const size_t lanes = hn::Lanes(d);
+  const size_t rest = n % lanes, whole = n - rest;
+  loop(x, z, z_step, y, whole);
+  if (rest == 0) return;
+  HWY_ALIGN float last_x[hn::MaxLanes(d)];
+  HWY_ALIGN float last_z[hn::MaxLanes(d)];
+  hn::Store(load_rest(d, x + whole, rest), d, last_x);
+  if (z_step != 0) {
+    hn::Store(load_rest(d, z + whole, rest), d, last_z);
+    z = last_z;
+  }
+  loop(last_x, z, z_step, last_x, lanes);
+  store_rest(hn::Load(d, last_x), d, y + whole, rest);
+}
+
+/// y = function(x, operand), where a null operand stands for the step's scalar.
 HWY_INLINE void run_step(const ElementwiseStep& step, const float* x, const float* operand,
                          float* y, size_t n) {
-  const float scalar = step.scalar;
-  switch (step.function) {
-    case ElementwiseFunction::add:
-      return binary<AddOp>(x, operand, scalar, y, n);
-    case ElementwiseFunction::subtract:
-      return binary<SubtractOp>(x, operand, scalar, y, n);
-    case ElementwiseFunction::subtract_from:
-      return binary<SubtractFromOp>(x, operand, scalar, y, n);
-    case ElementwiseFunction::multiply:
-      return binary<MultiplyOp>(x, operand, scalar, y, n);
-    case ElementwiseFunction::negate:
-      return unary<NegateOp>(x, y, n);
-    case ElementwiseFunction::exp:
-      return unary<ExpOp>(x, y, n);
-    case ElementwiseFunction::sigmoid:
-      return unary<SigmoidOp>(x, y, n);
-    case ElementwiseFunction::tanh:
-      return unary<TanhOp>(x, y, n);
-    case ElementwiseFunction::softplus:
-      return unary<SoftplusOp>(x, y, n);
-    case ElementwiseFunction::silu:
-      return unary<SiluOp>(x, y, n);
-    case ElementwiseFunction::relu:
-      return unary<ReluOp>(x, y, n);
-    case ElementwiseFunction::square:
-      return unary<SquareOp>(x, y, n);
-    case ElementwiseFunction::gelu:
-      return unary<GeluOp>(x, y, n);
-    case ElementwiseFunction::gelu_tanh:
-      return unary<GeluTanhOp>(x, y, n);
-    case ElementwiseFunction::log_sigmoid:
-      return unary<LogSigmoidOp>(x, y, n);
-    case ElementwiseFunction::elu:
-      return unary<EluOp>(x, y, n);
-    case ElementwiseFunction::multiply_silu:
-      return binary<MultiplySiluOp>(x, operand, scalar, y, n);
-    case ElementwiseFunction::multiply_sigmoid:
-      return binary<MultiplySigmoidOp>(x, operand, scalar, y, n);
-    case ElementwiseFunction::minimum:
-      return binary<MinimumOp>(x, operand, scalar, y, n);
-    case ElementwiseFunction::maximum:
-      return binary<MaximumOp>(x, operand, scalar, y, n);
-  }
+  const hn::ScalableTag<float> d;
+  const VectorLoop loop = loop_of(step.function);
+  if (operand != nullptr) return run_loop(loop, x, operand, hn::Lanes(d), y, n);
+  HWY_ALIGN float scalars[hn::MaxLanes(d)];
+  hn::Store(hn::Set(d, step.scalar), d, scalars);
+  run_loop(loop, x, scalars, 0, y, n);
 }
 
 /// values[c / group] for c in [first, first + count), each written out.
@@ -173,24 +226,7 @@ void elementwise(size_t rows, size_t width, ConstRows x, std::span<const Element
 }
 
 void activate(Activation activation, float* x, size_t n) {
-  switch (activation) {
-    case Activation::none:
-      return;
-    case Activation::relu:
-      return unary<ReluOp>(x, x, n);
-    case Activation::squared_relu:
-      return unary<SquaredReluOp>(x, x, n);
-    case Activation::silu:
-      return unary<SiluOp>(x, x, n);
-    case Activation::gelu:
-      return unary<GeluOp>(x, x, n);
-    case Activation::gelu_tanh:
-      return unary<GeluTanhOp>(x, x, n);
-    case Activation::sigmoid:
-      return unary<SigmoidOp>(x, x, n);
-    case Activation::tanh:
-      return unary<TanhOp>(x, x, n);
-  }
+  if (const VectorLoop loop = loop_of(activation)) run_loop(loop, x, nullptr, 0, x, n);
 }
 
 void group_sum(size_t rows, size_t groups, size_t width, ConstRows x, MutableRows y) {

@@ -19,6 +19,8 @@ namespace linnet::kernels::HWY_NAMESPACE {
 /// the cache lines that rows far apart evict from each other.
 constexpr size_t pack_tokens = 3;
 
+constexpr size_t block_vectors = 2;
+
 struct MultiplyColumns {
   template <class D, class V>
   HWY_INLINE V operator()(D, V x, V z) const {
@@ -33,7 +35,7 @@ class ColumnBlock {
       : head_(head),
         first_(first),
         count_(count),
-        padded_(2 * hn::Lanes(Columns())),
+        padded_(block_vectors * hn::Lanes(Columns())),
         corrects_(head.rule != WriteRule::additive),
         fuses_(corrects_ && head.tokens > 1 && head.squash == Squash::none &&
                head.read == ReadOrder::after_write),
@@ -94,7 +96,8 @@ class ColumnBlock {
     auto decay = one;
     if (head_.decay_kind == DecayKind::per_head) decay = hn::Set(d, head_.decay[t][0]);
     const auto beta = head_.rule == WriteRule::delta ? hn::Set(d, head_.beta[t][0]) : one;
-    for (size_t c = 0; c < padded_; c += hn::Lanes(d)) {
+    for (size_t i = 0; i < block_vectors; ++i) {
+      const size_t c = i * hn::Lanes(d);
       if (per_value) decay = load(head_.decay[t], c);
       const auto next = hn::Load(d, columns_.next + c);
       const auto p = decays_sum ? hn::Mul(decay, next) : next;
@@ -156,7 +159,8 @@ class ColumnBlock {
     const auto bonus = hn::Set(d, has_bonus ? bonus_weight(t) : 0.0f);
     const float factor = head_.read_factor != nullptr ? head_.read_factor[t] : 1.0f;
     const auto scale = hn::Set(d, head_.scale * factor);
-    for (size_t c = 0; c < padded_; c += hn::Lanes(d)) {
+    for (size_t i = 0; i < block_vectors; ++i) {
+      const size_t c = i * hn::Lanes(d);
       auto o = hn::Load(d, columns_.read + c);
       if (has_bonus) o = hn::MulAdd(bonus, load(head_.value[t], c), o);
       store(hn::Mul(scale, o), head_.output[t], c);
@@ -178,13 +182,15 @@ class ColumnBlock {
   }
 
   /// One vector of this block's columns of a row, from column `c` of the block on.
-  ColumnVec load(const float* row, size_t c) const {
+  HWY_INLINE ColumnVec load(const float* row, size_t c) const {
+    if (HWY_LIKELY(count_ == padded_)) return hn::LoadU(Columns(), row + first_ + c);
     const size_t at = std::min(c, count_);
-    return load_some(Columns(), row + first_ + at, count_ - at);
+    return load_rest(Columns(), row + first_ + at, count_ - at);
   }
-  void store(ColumnVec value, float* row, size_t c) const {
+  HWY_INLINE void store(ColumnVec value, float* row, size_t c) const {
+    if (HWY_LIKELY(count_ == padded_)) return hn::StoreU(value, Columns(), row + first_ + c);
     const size_t at = std::min(c, count_);
-    store_some(value, Columns(), row + first_ + at, count_ - at);
+    store_rest(value, Columns(), row + first_ + at, count_ - at);
   }
 
   const FastWeightHead& head_;
@@ -201,7 +207,7 @@ class ColumnBlock {
 };
 
 void fast_weight(const FastWeightHead& head, size_t first, size_t count) {
-  const size_t columns = 2 * hn::Lanes(Columns());
+  const size_t columns = block_vectors * hn::Lanes(Columns());
   for (size_t done = 0; done < count; done += columns)
     ColumnBlock(head, first + done, std::min(columns, count - done)).run();
 }
@@ -214,10 +220,11 @@ HWY_INLINE void add_key(const FastWeightHead& head, size_t t, float* z) {
   const hn::ScalableTag<float> d;
   const bool per_head = head.decay_kind == DecayKind::per_head;
   const bool per_key = head.decay_kind == DecayKind::per_key_channel;
-  RowOrNumber decay(per_key ? head.decay[t] : nullptr, per_head ? head.decay[t][0] : 1.0f);
+  auto decay = hn::Set(d, per_head ? head.decay[t][0] : 1.0f);
   for (size_t i = 0; i < head.key_dim; i += hn::Lanes(d)) {
     const size_t n = head.key_dim - i;
-    const auto value = hn::Mul(decay.next(n), load_some(d, z + i, n));
+    if (per_key) decay = load_some(d, head.decay[t] + i, n);
+    const auto value = hn::Mul(decay, load_some(d, z + i, n));
     store_some(hn::Add(value, load_some(d, head.key[t] + i, n)), d, z + i, n);
   }
 }

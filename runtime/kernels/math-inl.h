@@ -120,6 +120,30 @@ HWY_INLINE void store_some(hn::Vec<D> value, D d, float* y, size_t n) {
   store_rest(value, d, y, n);
 }
 
+/// How a loop's body reads and writes: whole vectors, or the first `n` values of one.
+struct WholeVector {
+  template <class D>
+  HWY_INLINE hn::Vec<D> load(D d, const float* x) const {
+    return hn::LoadU(d, x);
+  }
+  template <class D>
+  HWY_INLINE void store(hn::Vec<D> value, D d, float* y) const {
+    hn::StoreU(value, d, y);
+  }
+};
+struct RestOfVector {
+  size_t n;
+
+  template <class D>
+  HWY_INLINE hn::Vec<D> load(D d, const float* x) const {
+    return load_rest(d, x, n);
+  }
+  template <class D>
+  HWY_INLINE void store(hn::Vec<D> value, D d, float* y) const {
+    store_rest(value, d, y, n);
+  }
+};
+
 /// y[i] = function(d, x[i]) for i < n; y may be x.
 template <class Function>
 HWY_INLINE void map(const float* x, float* y, size_t n, const Function& function) {
@@ -137,35 +161,6 @@ HWY_INLINE void map(const float* x, const float* z, float* y, size_t n, const Fu
     store_some(value, d, y + i, n - i);
   }
 }
-
-/// A row that is read along with another, or a number in the place of all its values.
-class RowOrNumber {
- public:
-  /// A null row stands for the number.
-  HWY_INLINE RowOrNumber(const float* row, float number) : next_(row) {
-    const hn::ScalableTag<float> d;
-    if (row != nullptr) return;
-    hn::Store(hn::Set(d, number), d, numbers_);
-    next_ = numbers_;
-    step_ = 0;
-  }
-
-  RowOrNumber(const RowOrNumber&) = delete;
-  RowOrNumber& operator=(const RowOrNumber&) = delete;
-
-  /// The next vector of values, of which `n` are left.
-  HWY_INLINE auto next(size_t n) {
-    const hn::ScalableTag<float> d;
-    const float* at = next_;
-    next_ += step_;
-    return load_some(d, at, step_ == 0 ? hn::Lanes(d) : n);
-  }
-
- private:
-  HWY_ALIGN float numbers_[hn::MaxLanes(hn::ScalableTag<float>())];
-  const float* next_;
-  size_t step_ = hn::Lanes(hn::ScalableTag<float>());
-};
 
 /// The functions as objects that map() takes. Lambdas would not inherit the instruction set.
 #define LINNET_UNARY(Name, Expression)        \

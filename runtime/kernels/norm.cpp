@@ -28,7 +28,7 @@ HWY_NOINLINE float sum_of(const float* x, size_t n) {
     sum3 = hn::Add(sum3, hn::LoadU(d, x + i + 3 * lanes));
   }
   for (; i + lanes <= n; i += lanes) sum0 = hn::Add(sum0, hn::LoadU(d, x + i));
-  if (i < n) sum1 = hn::Add(sum1, hn::LoadN(d, x + i, n - i));
+  if (i < n) sum1 = hn::Add(sum1, load_rest(d, x + i, n - i));
   return hn::ReduceSum(d, hn::Add(hn::Add(sum0, sum1), hn::Add(sum2, sum3)));
 }
 
@@ -55,22 +55,39 @@ HWY_NOINLINE float sum_of_squares_of(const float* x, size_t n, float mean) {
   }
   if (i < n) {
     const auto x1 =
-        hn::IfThenElseZero(hn::FirstN(d, n - i), hn::Sub(hn::LoadN(d, x + i, n - i), center));
+        hn::IfThenElseZero(hn::FirstN(d, n - i), hn::Sub(load_rest(d, x + i, n - i), center));
     sum1 = hn::MulAdd(x1, x1, sum1);
   }
   return hn::ReduceSum(d, hn::Add(hn::Add(sum0, sum1), hn::Add(sum2, sum3)));
 }
 
-/// y = (x - mean) * factor * weight + bias; absent weights are 1, absent biases 0.
-HWY_INLINE void apply(float mean, float factor, const float* x, const float* weights,
-                      const float* biases, float* y, size_t n) {
+/// What a normalised value is multiplied by and what is added to it: for absent weights and biases
+/// a vector of ones or zeros, again and again.
+struct Affine {
+  const float* weights;
+  size_t weight_step;  ///< from one vector to the next
+  const float* biases;
+  size_t bias_step;
+};
+
+/// y = (x - mean) * factor * weight + bias for a vector.
+template <class Access>
+HWY_INLINE void apply_vector(const Access& access, float mean, float factor, const float* x,
+                             const float* weights, const float* biases, float* y) {
   const hn::ScalableTag<float> d;
-  const auto center = hn::Set(d, mean), scale = hn::Set(d, factor);
-  RowOrNumber weight(weights, 1.0f), bias(biases, 0.0f);
-  for (size_t i = 0; i < n; i += hn::Lanes(d)) {
-    const auto value = hn::Mul(hn::Sub(load_some(d, x + i, n - i), center), scale);
-    store_some(hn::MulAdd(value, weight.next(n - i), bias.next(n - i)), d, y + i, n - i);
+  const auto value = hn::Mul(hn::Sub(access.load(d, x), hn::Set(d, mean)), hn::Set(d, factor));
+  access.store(hn::MulAdd(value, access.load(d, weights), access.load(d, biases)), d, y);
+}
+
+HWY_NOINLINE void apply(float mean, float factor, const float* x, Affine a, float* y, size_t n) {
+  const size_t lanes = hn::Lanes(hn::ScalableTag<float>());
+  size_t i = 0;
+  for (; i + lanes <= n; i += lanes) {
+    apply_vector(WholeVector(), mean, factor, x + i, a.weights, a.biases, y + i);
+    a.weights += a.weight_step;
+    a.biases += a.bias_step;
   }
+  if (i < n) apply_vector(RestOfVector{n - i}, mean, factor, x + i, a.weights, a.biases, y + i);
 }
 
 HWY_INLINE float maximum_of(const float* x, size_t n) {
@@ -112,6 +129,14 @@ HWY_INLINE float factor_of(NormKind kind, const float* x, size_t n, float mean, 
 }
 
 void norm(const NormArguments& a) {
+  const hn::ScalableTag<float> d;
+  HWY_ALIGN float ones[hn::MaxLanes(d)];
+  HWY_ALIGN float zeros[hn::MaxLanes(d)];
+  hn::Store(hn::Set(d, 1.0f), d, ones);
+  hn::Store(hn::Zero(d), d, zeros);
+  Affine affine = {ones, 0, zeros, 0};
+  if (a.weight != nullptr) affine = {a.weight, hn::Lanes(d), zeros, 0};
+  if (a.bias != nullptr) affine = {affine.weights, affine.weight_step, a.bias, hn::Lanes(d)};
   for (size_t row = 0; row < a.rows; ++row) {
     for (size_t group = 0; group < a.groups; ++group) {
       const size_t first = group * a.width;
@@ -124,10 +149,11 @@ void norm(const NormArguments& a) {
       const float mean =
           a.kind == NormKind::layer ? sum_of(x, a.width) / static_cast<float>(a.width) : 0.0f;
       const float factor = factor_of(a.kind, x, a.width, mean, a.epsilon);
-      const size_t shared = a.per_group ? first : 0;
-      const float* weights = a.weight != nullptr ? a.weight + shared : nullptr;
-      const float* biases = a.bias != nullptr ? a.bias + shared : nullptr;
-      apply(mean, factor, x, weights, biases, y, a.width);
+      const size_t own = a.per_group ? first : 0;
+      const Affine of_group = {affine.weights + (affine.weight_step != 0 ? own : 0),
+                               affine.weight_step,
+                               affine.biases + (affine.bias_step != 0 ? own : 0), affine.bias_step};
+      apply(mean, factor, x, of_group, y, a.width);
     }
   }
 }

@@ -15,27 +15,24 @@
 HWY_BEFORE_NAMESPACE();
 namespace linnet::kernels::HWY_NAMESPACE {
 
-struct MixOp {
-  template <class D, class V>
-  HWY_INLINE V operator()(D, V x, V previous, V mix) const {
-    return hn::MulAdd(hn::Sub(previous, x), mix, x);
-  }
-};
-
-/// One token's row of every output.
-HWY_INLINE void shift_row(const TokenShiftArguments& a, size_t t, const float* previous) {
+/// A vector of columns of one token's row of every output.
+template <class Access>
+HWY_INLINE void shift_columns(const Access& access, const TokenShiftArguments& a, size_t t,
+                              const float* previous, size_t c) {
   const hn::ScalableTag<float> d;
-  const size_t lanes = hn::Lanes(d);
-  const float* x = a.x[t];
-  for (size_t c = 0; c < a.width; c += lanes) {
-    const size_t left = a.width - c;
-    const auto now = load_some(d, x + c, left);
-    const auto before = load_some(d, previous + c, left);
-    for (size_t i = 0; i < a.mixes.size(); ++i) {
-      const auto mix = load_some(d, a.mixes[i] + c, left);
-      store_some(MixOp()(d, now, before, mix), d, a.outputs[i][t] + c, left);
-    }
+  const auto now = access.load(d, a.x[t] + c);
+  const auto before = access.load(d, previous + c);
+  for (size_t i = 0; i < a.mixes.size(); ++i) {
+    const auto mix = access.load(d, a.mixes[i] + c);
+    access.store(hn::MulAdd(hn::Sub(before, now), mix, now), d, a.outputs[i][t] + c);
   }
+}
+
+HWY_INLINE void shift_row(const TokenShiftArguments& a, size_t t, const float* previous) {
+  const size_t lanes = hn::Lanes(hn::ScalableTag<float>());
+  size_t c = 0;
+  for (; c + lanes <= a.width; c += lanes) shift_columns(WholeVector(), a, t, previous, c);
+  if (c < a.width) shift_columns(RestOfVector{a.width - c}, a, t, previous, c);
 }
 
 void token_shift(const TokenShiftArguments& a, size_t first, size_t count) {
@@ -49,24 +46,33 @@ constexpr size_t conv_columns = 256;
 /// What nearly every model has.
 constexpr size_t usual_kernel = 4;
 
-/// y = bias + sum_j weight[j] rows[j] for `count` columns; rows[j] is the input kernel - 1 - j
-/// tokens ago. The products are added oldest first, whatever the chunk.
-/// `fixed_kernel` is the kernel's size where the compiler may know it, or 0.
+/// y = bias + sum_j weight[j] rows[j] for a vector of columns from `first + c` on; rows[j] is the
+/// input kernel - 1 - j tokens ago. The products are added oldest first, whatever the chunk.
+template <class Access>
+HWY_INLINE void convolve_columns(const Access& access, const CausalConvArguments& a, size_t kernel,
+                                 const float* const* rows, size_t first, size_t c, float* y) {
+  const hn::ScalableTag<float> d;
+  auto sum = a.bias != nullptr ? access.load(d, a.bias + first + c) : hn::Zero(d);
+  for (size_t j = 0; j < kernel; ++j)
+    sum = hn::MulAdd(access.load(d, a.weight[j] + first + c), access.load(d, rows[j] + c), sum);
+  access.store(sum, d, y + c);
+}
+
+/// `count` columns; `fixed_kernel` is the kernel's size where the compiler may know it, or 0.
 template <size_t fixed_kernel>
 HWY_INLINE void convolve_row(const CausalConvArguments& a, const float* const* rows, size_t first,
                              size_t count, float* y) {
-  const hn::ScalableTag<float> d;
-  const size_t lanes = hn::Lanes(d);
+  const size_t lanes = hn::Lanes(hn::ScalableTag<float>());
   const size_t kernel = fixed_kernel != 0 ? fixed_kernel : a.kernel;
-  for (size_t c = 0; c < count; c += lanes) {
-    const size_t left = count - c;
-    auto sum = a.bias != nullptr ? load_some(d, a.bias + first + c, left) : hn::Zero(d);
-    for (size_t j = 0; j < kernel; ++j) {
-      const auto weight = load_some(d, a.weight[j] + first + c, left);
-      sum = hn::MulAdd(weight, load_some(d, rows[j] + c, left), sum);
-    }
-    store_some(sum, d, y + c, left);
-  }
+  for (size_t c = 0; c + lanes <= count; c += lanes)
+    convolve_columns(WholeVector(), a, kernel, rows, first, c, y);
+}
+
+HWY_NOINLINE void convolve_rest(const CausalConvArguments& a, const float* const* rows,
+                                size_t first, size_t count, float* y) {
+  const size_t rest = count % hn::Lanes(hn::ScalableTag<float>());
+  if (rest == 0) return;
+  convolve_columns(RestOfVector{rest}, a, a.kernel, rows, first, count - rest, y);
 }
 
 void causal_conv(const CausalConvArguments& a, size_t first, size_t count) {
@@ -85,6 +91,7 @@ void causal_conv(const CausalConvArguments& a, size_t first, size_t count) {
       } else {
         convolve_row<0>(a, rows, c, n, y);
       }
+      convolve_rest(a, rows, c, n, y);
       kernels::activate(a.activation, y, n);
     }
   }
