@@ -12,29 +12,43 @@ function(linnet_sources variable)
   set(${variable} "${sources}" PARENT_SCOPE)
 endfunction()
 
-# linnet_selection(FILE VARIABLE) reads a list of operators and types of weights, as `linnet inspect
-# --operators` prints it, into the form that runtime/base/selection.h takes.
-function(linnet_selection list variable)
+# linnet_parts(VARIABLE) lists all that a build may leave out, as `linnet inspect --operators` prints
+# it: operators, types of weights and parts of tokenizers.
+function(linnet_parts variable)
+  file(STRINGS "${linnet_SOURCE_DIR}/runtime/exec/operator_table.h" parts REGEX "^ +entry<")
+  list(TRANSFORM parts REPLACE ".*\"(.*)\".*" "operator \\1")
+  list(APPEND parts "weights f32" "weights f16" "weights bf16" "weights int8" "weights int4"
+    "text byte_level_bpe" "text longest_match" "text bytes" "text word_piece" "text unigram"
+    "text character_bpe" "text patterns" "text normalizers")
+  set(${variable} "${parts}" PARENT_SCOPE)
+endfunction()
+
+# linnet_selection(VARIABLE PART...) puts such parts into the form that runtime/base/selection.h takes.
+function(linnet_selection variable)
+  list(TRANSFORM ARGN REPLACE "^[a-z]+ " "" OUTPUT_VARIABLE names)
+  list(JOIN names "," selection)
+  set(${variable} ",${selection}," PARENT_SCOPE)
+endfunction()
+
+# linnet_read_selection(FILE VARIABLE) does so with a list that `linnet inspect --operators` printed.
+function(linnet_read_selection list variable)
   set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${list}")
-  file(STRINGS "${linnet_SOURCE_DIR}/runtime/exec/operator_table.h" known REGEX "^ +entry<")
-  list(TRANSFORM known REPLACE ".*\"(.*)\".*" "operator \\1")
-  list(APPEND known "weights f32" "weights f16" "weights bf16" "weights int8" "weights int4")
+  linnet_parts(known)
   file(STRINGS "${list}" lines REGEX "^[^#]")
   set(unknown ${lines})
   list(REMOVE_ITEM unknown ${known})
   if(unknown OR NOT lines)
     message(FATAL_ERROR "${list}: '${unknown}' is not what `linnet inspect --operators` prints")
   endif()
-  list(TRANSFORM lines REPLACE "^[a-z]+ " "")
-  list(JOIN lines "," selection)
-  set(${variable} ",${selection}," PARENT_SCOPE)
+  linnet_selection(selection ${lines})
+  set(${variable} "${selection}" PARENT_SCOPE)
 endfunction()
 
 set(LINNET_OPERATOR_LIST "" CACHE FILEPATH
-  "Build the operators and types of weights of this file alone; see linnet_selection")
+  "Build the operators, types of weights and parts of tokenizers of this file alone; see linnet_parts")
 set(LINNET_SELECTION)
 if(LINNET_OPERATOR_LIST)
-  linnet_selection("${LINNET_OPERATOR_LIST}" LINNET_SELECTION)
+  linnet_read_selection("${LINNET_OPERATOR_LIST}" LINNET_SELECTION)
 endif()
 
 # Everything of ours: language, warnings, sanitizers, dead code removed, includes from the root.

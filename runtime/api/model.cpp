@@ -8,6 +8,7 @@
 #include "runtime/exec/entry_limits.h"
 #include "runtime/exec/session_plan.h"
 #include "runtime/exec/verify.h"
+#include "runtime/text/text_selection.h"
 
 namespace linnet {
 namespace {
@@ -25,7 +26,7 @@ Status finish_opening(std::unique_ptr<Model> model, const linnet_model_options& 
   if (handle == nullptr) return Status::error(LINNET_OUT_OF_MEMORY, "no memory for a model");
   handle->allocator = options.allocator;
   handle->log = Log(options);
-  if (model->tokenizer() != nullptr) {
+  if (has_text && model->tokenizer() != nullptr) {
     status = handle->tokenizer.open(*model->tokenizer());
     if (status.failed()) return status.within("tokenizer: ");
   }

@@ -23,11 +23,7 @@ Status check_sizes(const linnet_matrix& matrix) {
                          static_cast<int>(matrix.type));
   }
   const auto type = static_cast<DataType>(matrix.type);
-  if (!has_weights(type)) {
-    return Status::error(LINNET_UNSUPPORTED,
-                         "weights of %s, which this build leaves out (LINNET_OPERATOR_LIST)",
-                         weights_name(type));
-  }
+  if (!has_weights(type)) return left_out("weights of", weights_name(type));
   if (matrix.outputs == 0 || matrix.inputs == 0 ||
       matrix.outputs > SIZE_MAX / sizeof(double) / matrix.inputs) {
     return Status::error(LINNET_INVALID_ARGUMENT, "a matrix cannot have the sizes [%zu, %zu]",

@@ -7,6 +7,7 @@
 #include "runtime/api/handles.h"
 #include "runtime/exec/entry_limits.h"
 #include "runtime/text/generate.h"
+#include "runtime/text/text_selection.h"
 #include "runtime/text/translate.h"
 
 namespace linnet {
@@ -15,12 +16,18 @@ namespace {
 constexpr size_t default_max_tokens = 128;
 constexpr size_t default_translated_tokens = 256;
 
-Status missing_tokenizer() {
-  return Status::error(LINNET_UNSUPPORTED, "the model file has no tokenizer");
+/// Null if the model has none, or this build no text.
+const Tokenizer* tokenizer_of(const linnet_model& model) {
+  return has_text && model.model->tokenizer() != nullptr ? &model.tokenizer : nullptr;
 }
 
-Status check_writes(const Model& model) {
-  if (model.tokenizer() == nullptr) return missing_tokenizer();
+Status missing_tokenizer() {
+  return Status::error(LINNET_UNSUPPORTED,
+                       has_text ? "the model file has no tokenizer"
+                                : "this build leaves tokenizers out (LINNET_OPERATOR_LIST)");
+}
+
+Status check_decodes(const Model& model) {
   if (model.graph().decode.exists()) return Status::ok();
   return Status::error(LINNET_UNSUPPORTED, "the model is an encoder, which writes no text");
 }
@@ -41,13 +48,15 @@ void hand_out(const List<T>& from, T* to, size_t capacity, size_t* count) {
   if (to != nullptr) std::copy_n(from.data(), std::min(capacity, from.size()), to);
 }
 
+Status no_encoder_decoder() {
+  return Status::error(LINNET_UNSUPPORTED,
+                       "the model is not an encoder-decoder, which translating needs");
+}
+
 Status check_translation(const linnet_session& session, const linnet_translate_options& options,
                          size_t capacity) {
   const Graph& graph = session.model->model->graph();
-  if (!graph.encode.exists() || !graph.decode.exists()) {
-    return Status::error(LINNET_UNSUPPORTED,
-                         "the model is not an encoder-decoder, which translating needs");
-  }
+  if (!graph.encode.exists() || !graph.decode.exists()) return no_encoder_decoder();
   if (capacity < options.max_tokens) {
     return Status::error(LINNET_INVALID_ARGUMENT, "room for %zu ids, where max_tokens is %zu",
                          capacity, options.max_tokens);
@@ -58,6 +67,8 @@ Status check_translation(const linnet_session& session, const linnet_translate_o
 Status translate_ids(linnet_session* session, std::span<const int32_t> source,
                      const linnet_translate_options& options, std::span<int32_t> ids,
                      linnet_translated* out) {
+  // Store is what an encoder hands over with.
+  if (!is_selected("Store")) return no_encoder_decoder();
   const Status status = check_translation(*session, options, ids.size());
   if (status.failed()) return status;
   const Session& inner = *session->session;
@@ -69,20 +80,20 @@ Status translate_ids(linnet_session* session, std::span<const int32_t> source,
 Status translate_text(linnet_session* session, std::string_view text,
                       const linnet_translate_options& options, TextSink sink,
                       linnet_translated* out) {
-  const Tokenizer& tokenizer = session->model->tokenizer;
-  if (session->model->model->tokenizer() == nullptr) return missing_tokenizer();
+  const Tokenizer* tokenizer = tokenizer_of(*session->model);
+  if (tokenizer == nullptr) return missing_tokenizer();
   List<int32_t> source;
   Array<int32_t> ids;
   List<char> bytes;
   if (!ids.allocate(options.max_tokens)) {
     return Status::error(LINNET_OUT_OF_MEMORY, "no memory for %zu tokens", options.max_tokens);
   }
-  Status status = tokenizer.encode(text, /*special_tokens=*/true, source);
+  Status status = tokenizer->encode(text, /*special_tokens=*/true, source);
   if (!status.failed()) {
     status = translate_ids(session, {source.data(), source.size()}, options, ids.span(), out);
   }
   if (!status.failed()) {
-    status = tokenizer.decode(ids.span().first(out->tokens), /*special_tokens=*/false, bytes);
+    status = tokenizer->decode(ids.span().first(out->tokens), /*special_tokens=*/false, bytes);
   }
   if (!status.failed() && sink.callback != nullptr) {
     sink.callback(bytes.data(), bytes.size(), sink.context);
@@ -91,7 +102,7 @@ Status translate_text(linnet_session* session, std::string_view text,
 }
 
 template <typename Prompt, typename Sink>
-using Generate = Status (*)(Writer, const Model&, const Tokenizer&, Prompt,
+using Generate = Status (*)(Writer, const Model&, const Tokenizer*, Prompt,
                             const linnet_generate_options&, Sink, linnet_generated*);
 
 /// What generating from text and from ids have in common.
@@ -103,14 +114,14 @@ linnet_status generate_from(linnet_session* session, std::type_identity_t<Prompt
   if (session == nullptr || (prompt.data() == nullptr && !prompt.empty()))
     return report(missing_argument(), why);
   const linnet_model* model = session->model;
-  const Status unable = check_writes(*model->model);
+  const Status unable = check_decodes(*model->model);
   if (unable.failed()) return report(unable, why);
   const linnet_generate_options chosen =
       options != nullptr ? *options : linnet_generate_options_defaults(model);
   const AllocatorScope scope(&model->allocator);
   linnet_generated generated = {};
   const Status status = generate({session, session->session->gives_all_logits()}, *model->model,
-                                 model->tokenizer, prompt, chosen, sink, &generated);
+                                 tokenizer_of(*model), prompt, chosen, sink, &generated);
   if (out != nullptr) *out = generated;
   return report(status, why);
 }
@@ -126,10 +137,11 @@ linnet_status linnet_tokenize(const linnet_model* model, const char* text, size_
   if (model == nullptr || (text == nullptr && size > 0) || count == nullptr) {
     return linnet::report(linnet::missing_argument(), why);
   }
-  if (model->model->tokenizer() == nullptr) return linnet::report(linnet::missing_tokenizer(), why);
+  const linnet::Tokenizer* tokenizer = linnet::tokenizer_of(*model);
+  if (tokenizer == nullptr) return linnet::report(linnet::missing_tokenizer(), why);
   const linnet::AllocatorScope scope(&model->allocator);
   linnet::List<int32_t> all;
-  const linnet::Status status = model->tokenizer.encode({text, size}, special_tokens, all);
+  const linnet::Status status = tokenizer->encode({text, size}, special_tokens, all);
   if (!status.failed()) linnet::hand_out(all, ids, capacity, count);
   return linnet::report(status, why);
 }
@@ -142,13 +154,14 @@ linnet_status linnet_tokenize_pair(const linnet_model* model, const char* first,
       (second == nullptr && second_size > 0) || count == nullptr) {
     return linnet::report(linnet::missing_argument(), why);
   }
-  if (model->model->tokenizer() == nullptr) return linnet::report(linnet::missing_tokenizer(), why);
+  const linnet::Tokenizer* tokenizer = linnet::tokenizer_of(*model);
+  if (tokenizer == nullptr) return linnet::report(linnet::missing_tokenizer(), why);
   const linnet::TextPair texts = {
       {first, first_size}, {second, second_size}, /*has_second=*/second != nullptr};
   const linnet::AllocatorScope scope(&model->allocator);
   linnet::List<int32_t> all;
   linnet::List<int32_t> all_types;
-  const linnet::Status status = model->tokenizer.encode_pair(texts, special_tokens, all, all_types);
+  const linnet::Status status = tokenizer->encode_pair(texts, special_tokens, all, all_types);
   if (!status.failed()) linnet::hand_out(all_types, types, capacity, count);
   if (!status.failed()) linnet::hand_out(all, ids, capacity, count);
   return linnet::report(status, why);
@@ -160,10 +173,11 @@ linnet_status linnet_detokenize(const linnet_model* model, const int32_t* ids, s
   if (model == nullptr || (ids == nullptr && count > 0) || size == nullptr) {
     return linnet::report(linnet::missing_argument(), why);
   }
-  if (model->model->tokenizer() == nullptr) return linnet::report(linnet::missing_tokenizer(), why);
+  const linnet::Tokenizer* tokenizer = linnet::tokenizer_of(*model);
+  if (tokenizer == nullptr) return linnet::report(linnet::missing_tokenizer(), why);
   const linnet::AllocatorScope scope(&model->allocator);
   linnet::List<char> all;
-  const linnet::Status status = model->tokenizer.decode({ids, count}, special_tokens, all);
+  const linnet::Status status = tokenizer->decode({ids, count}, special_tokens, all);
   if (!status.failed()) linnet::hand_out(all, text, capacity, size);
   return linnet::report(status, why);
 }
@@ -183,6 +197,9 @@ linnet_generate_options linnet_generate_options_defaults(const linnet_model* mod
 linnet_status linnet_generate(linnet_session* session, const char* prompt, size_t size,
                               const linnet_generate_options* options, linnet_text_callback callback,
                               void* context, linnet_generated* out, linnet_message* why) {
+  if (session == nullptr) return linnet::report(linnet::missing_argument(), why);
+  if (linnet::tokenizer_of(*session->model) == nullptr)
+    return linnet::report(linnet::missing_tokenizer(), why);
   return linnet::generate_from(session, {prompt, size}, linnet::generate, options,
                                {.callback = callback, .context = context}, out, why);
 }

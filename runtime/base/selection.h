@@ -3,11 +3,12 @@
 #include <string_view>
 
 #include "runtime/base/kinds.h"
+#include "runtime/base/status.h"
 
-// Which operators and types of weights a build has. All, or those of the file that the CMake option
-// LINNET_OPERATOR_LIST names, which platforms/targets.cmake makes a list of such as
-// ",Embedding,Linear,f32,". What is not selected is nowhere referred to, so that the linker leaves
-// it out.
+// Which operators, types of weights and parts of a tokenizer a build has. All, or those of the file
+// that the CMake option LINNET_OPERATOR_LIST names, which platforms/targets.cmake makes a list of
+// such as ",Embedding,Linear,f32,bytes,". What is not selected is nowhere referred to, so that the
+// linker leaves it out.
 
 namespace linnet {
 
@@ -25,6 +26,9 @@ constexpr bool is_selected(std::string_view name) {
   }
   return false;
 }
+
+/// What a model is refused with that needs something else: "needs the operator Wkv, which …".
+Status left_out(const char* kind, const char* name);
 
 /// Empty for what is no type of weights.
 constexpr const char* weights_name(DataType type) {

@@ -42,21 +42,15 @@ Status check_whole(const Graph& graph) {
   return Status::ok();
 }
 
-Status left_out(const Operator& op, const char* what, const char* name) {
-  return Status::error(
-      LINNET_UNSUPPORTED,
-      "%.*s: needs %s %s, which this build leaves out: build with a "
-      "LINNET_OPERATOR_LIST that \"linnet inspect --operators\" made of this model",
-      static_cast<int>(op.name.size()), op.name.data(), what, name);
-}
-
-/// That this build has the types of the matrices that the operator multiplies by or looks up in.
-Status check_weights(const Graph& graph, const Operator& op) {
+/// That this build has the operator, and the types of the matrices that it multiplies by or looks
+/// up in.
+Status check_is_built(const Graph& graph, const Operator& op) {
+  if (entry_of(op).check == nullptr) return left_out("the operator", entry_of(op).name);
   const bool is_table = std::holds_alternative<EmbeddingAttributes>(op.attributes);
   for (size_t i = 0; i < MatrixPlace::count(op) + (is_table ? 1 : 0); ++i) {
     const int32_t weight = is_table ? op.inputs[1] : MatrixPlace::of(op, i).weight;
     const DataType type = graph.tensors[static_cast<size_t>(weight)].type;
-    if (!has_weights(type)) return left_out(op, "weights of", weights_name(type));
+    if (!has_weights(type)) return left_out("weights of", weights_name(type));
   }
   return Status::ok();
 }
@@ -65,11 +59,10 @@ Status check_weights(const Graph& graph, const Operator& op) {
 
 Status verify_graph(const Graph& graph) {
   for (const Operator& op : graph.operators) {
-    const OperatorEntry& entry = entry_of(op);
-    if (entry.check == nullptr) return left_out(op, "the operator", entry.name);
-    Status status = entry.check(Site(graph, op));
-    if (!status.failed()) status = check_weights(graph, op);
-    if (status.failed()) return status;
+    if (Status status = check_is_built(graph, op); status.failed()) {
+      return status.within("%.*s: ", static_cast<int>(op.name.size()), op.name.data());
+    }
+    if (Status status = entry_of(op).check(Site(graph, op)); status.failed()) return status;
   }
   return check_whole(graph);
 }

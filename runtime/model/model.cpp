@@ -5,6 +5,7 @@
 
 #include "runtime/model/header.h"
 #include "runtime/model/packing_limit.h"
+#include "runtime/text/text_selection.h"
 
 namespace linnet {
 namespace {
@@ -113,7 +114,7 @@ Status Model::load() {
   }
   status = read_packed(file, *header, graph_, &stored_sections_);
   if (status.failed()) return status;
-  if (header->tokenizer() != nullptr) {
+  if (has_text && header->tokenizer() != nullptr) {
     status = read_tokenizer(file, *header->tokenizer(), &tokenizer_);
     if (status.failed()) return status.within("tokenizer: ");
     has_tokenizer_ = true;

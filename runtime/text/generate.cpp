@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "runtime/text/sampler.h"
+#include "runtime/text/text_selection.h"
 #include "runtime/text/utf8_stream.h"
 
 namespace linnet {
@@ -18,7 +19,7 @@ Status out_of_memory() { return Status::error(LINNET_OUT_OF_MEMORY, "no memory t
 /// The model's own logits and text buffers, from prompt to stop.
 class Generator {
  public:
-  Generator(Writer writer, const Model& model, const Tokenizer& tokenizer, TokenSink sink)
+  Generator(Writer writer, const Model& model, const Tokenizer* tokenizer, TokenSink sink)
       : session_(writer.session),
         gives_all_logits_(writer.gives_all_logits),
         model_(model),
@@ -38,7 +39,7 @@ class Generator {
   linnet_session* session_;
   bool gives_all_logits_;
   const Model& model_;
-  const Tokenizer& tokenizer_;
+  const Tokenizer* tokenizer_;  // null: ids alone
   TokenSink sink_;
   Sampler sampler_;
   Utf8Stream stream_;
@@ -86,7 +87,7 @@ Status Generator::read_prompt(std::string_view prompt, size_t* tokens) {
       if (!ids.push(static_cast<int32_t>(id))) return out_of_memory();
     }
   }
-  const Status status = tokenizer_.encode(prompt, /*special_tokens=*/false, ids);
+  const Status status = tokenizer_->encode(prompt, /*special_tokens=*/false, ids);
   if (status.failed()) return status;
   // Without a prompt, the token that ends a text is also what stands before the next one.
   if (ids.empty() && !model_.generation().end_ids.empty() &&
@@ -124,7 +125,8 @@ Status Generator::write(const linnet_generate_options& options, linnet_generated
 Status Generator::emit(int32_t token, bool* goes_on) {
   bytes_.clear();
   text_.clear();
-  Status status = tokenizer_.decode_next(token, decoding_, bytes_);
+  Status status = Status::ok();
+  if (has_text && tokenizer_ != nullptr) status = tokenizer_->decode_next(token, decoding_, bytes_);
   if (!status.failed()) status = stream_.push({bytes_.data(), bytes_.size()}, text_);
   if (!status.failed()) *goes_on = hand_over(token);
   return status;
@@ -142,7 +144,7 @@ bool Generator::is_end(int32_t token) const {
 
 }  // namespace
 
-Status generate(Writer writer, const Model& model, const Tokenizer& tokenizer,
+Status generate(Writer writer, const Model& model, const Tokenizer* tokenizer,
                 std::string_view prompt, const linnet_generate_options& options, TextSink sink,
                 linnet_generated* out) {
   *out = {};
@@ -157,7 +159,7 @@ Status generate(Writer writer, const Model& model, const Tokenizer& tokenizer,
   return status.failed() ? status : generator.write(options, out);
 }
 
-Status generate_ids(Writer writer, const Model& model, const Tokenizer& tokenizer,
+Status generate_ids(Writer writer, const Model& model, const Tokenizer* tokenizer,
                     std::span<const int32_t> prompt, const linnet_generate_options& options,
                     TokenSink sink, linnet_generated* out) {
   *out = {};

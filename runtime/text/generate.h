@@ -30,13 +30,13 @@ struct Writer {
 };
 
 /// Continues the session with a prompt and streams the model's text to `sink`. Allocates before the
-/// first token only. See linnet_generate.
-Status generate(Writer writer, const Model& model, const Tokenizer& tokenizer,
+/// first token only. `tokenizer` is not null. See linnet_generate.
+Status generate(Writer writer, const Model& model, const Tokenizer* tokenizer,
                 std::string_view prompt, const linnet_generate_options& options, TextSink sink,
                 linnet_generated* out);
 
-/// The same from ids to ids. See linnet_generate_ids.
-Status generate_ids(Writer writer, const Model& model, const Tokenizer& tokenizer,
+/// The same from ids to ids, which a null tokenizer gives no text to. See linnet_generate_ids.
+Status generate_ids(Writer writer, const Model& model, const Tokenizer* tokenizer,
                     std::span<const int32_t> prompt, const linnet_generate_options& options,
                     TokenSink sink, linnet_generated* out);
 

@@ -4,6 +4,7 @@
 
 #include "runtime/text/character_steps.h"
 #include "runtime/text/normalize.h"
+#include "runtime/text/text_selection.h"
 #include "runtime/text/unicode.h"
 #include "runtime/text/utf8.h"
 
@@ -77,6 +78,8 @@ bool loses_beginning(const NormalizerStep& step, std::string_view text) {
 }  // namespace
 
 Status Normalizer::open(const TokenizerData& data) {
+  if (!has_normalizers)
+    return data.normalizers.empty() ? Status::ok() : left_out("a tokenizer with", "normalizers");
   steps_ = data.normalizers.span();
   if (!patterns_.allocate(steps_.size())) return no_memory();
   for (size_t i = 0; i < steps_.size(); ++i) {
@@ -89,6 +92,7 @@ Status Normalizer::open(const TokenizerData& data) {
 }
 
 Status Normalizer::apply(NormalizerScratch& scratch, std::string_view& text, bool& at_start) const {
+  if (!has_normalizers) return Status::ok();
   const size_t most_bytes = longest_after_steps(text.size());
   for (size_t i = 0; i < steps_.size(); ++i) {
     scratch.to.clear();

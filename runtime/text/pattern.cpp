@@ -1,6 +1,7 @@
 #include "runtime/text/pattern.h"
 
 #include "runtime/text/pattern_compiler.h"
+#include "runtime/text/text_selection.h"
 #include "runtime/text/utf8.h"
 
 namespace linnet {
@@ -13,6 +14,7 @@ constexpr size_t kMostChoices = 1 << 16;
 }  // namespace
 
 Status Pattern::compile(std::string_view text) {
+  if (!has_patterns) return left_out("a tokenizer with", "patterns");
   program_ = PatternProgram();
   return compile_pattern(text, program_);
 }
@@ -25,6 +27,7 @@ PatternSplitter::PatternSplitter(const Pattern& pattern, std::string_view text,
       steps_left_(kStepsAtLeast + kStepsPerByte * text.size()) {}
 
 bool PatternSplitter::next(Piece& out) {
+  if (!has_patterns) return false;  // nothing has been compiled
   for (;;) {
     if (pending_.begin < pending_.end) {
       out = pending_;

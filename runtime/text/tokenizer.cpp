@@ -5,6 +5,7 @@
 #include "runtime/text/behavior_splitter.h"
 #include "runtime/text/character_steps.h"
 #include "runtime/text/longest_match.h"
+#include "runtime/text/text_selection.h"
 #include "runtime/text/utf8.h"
 
 namespace linnet {
@@ -55,6 +56,7 @@ bool append_metaspace(const PreTokenizerStep& step, std::string_view text, bool 
 }  // namespace
 
 Status Tokenizer::open(const TokenizerData& data) {
+  if (!has_tokenizer(data.kind)) return left_out("a tokenizer of", tokenizer_name(data.kind));
   if (Status status = verify_tokenizer(data); status.failed()) return status.within("tokenizer: ");
   data_ = &data;
   if (Status status = before_normalization_.open(data, false); status.failed()) return status;
@@ -72,16 +74,17 @@ Status Tokenizer::open(const TokenizerData& data) {
   switch (data.kind) {
     case TokenizerKind::byte_level_bpe:
     case TokenizerKind::character_bpe:
-      bpe_.open(data);
+      if constexpr (has_bpe) bpe_.open(data);
       break;
     case TokenizerKind::word_piece:
-      word_piece_.open(data);
+      if constexpr (has_tokenizer(TokenizerKind::word_piece)) word_piece_.open(data);
       break;
     case TokenizerKind::unigram:
-      unigram_.open(data);
+      if constexpr (has_tokenizer(TokenizerKind::unigram)) unigram_.open(data);
       break;
     case TokenizerKind::longest_match:
-      tokens_.open(data, data.tokens_by_bytes);
+      if constexpr (has_tokenizer(TokenizerKind::longest_match))
+        tokens_.open(data, data.tokens_by_bytes);
       break;
     case TokenizerKind::bytes:
       break;
@@ -202,13 +205,20 @@ bool Tokenizer::encode_piece(std::string_view piece, EncodeScratch& scratch,
   switch (data_->kind) {
     case TokenizerKind::byte_level_bpe:
     case TokenizerKind::character_bpe:
-      return bpe_.encode(piece, scratch.bpe, ids);
+      if constexpr (has_bpe) return bpe_.encode(piece, scratch.bpe, ids);
+      break;
     case TokenizerKind::word_piece:
-      return word_piece_.encode(piece, scratch.word, ids);
+      if constexpr (has_tokenizer(TokenizerKind::word_piece))
+        return word_piece_.encode(piece, scratch.word, ids);
+      break;
     case TokenizerKind::unigram:
-      return unigram_.encode(piece, scratch.unigram, ids);
+      if constexpr (has_tokenizer(TokenizerKind::unigram))
+        return unigram_.encode(piece, scratch.unigram, ids);
+      break;
     case TokenizerKind::longest_match:
-      return encode_longest(tokens_, piece, ids);
+      if constexpr (has_tokenizer(TokenizerKind::longest_match))
+        return encode_longest(tokens_, piece, ids);
+      break;
     case TokenizerKind::bytes:
       break;
   }

@@ -1,5 +1,5 @@
 # Strips what is measured, prints a table of sizes and limits, and fails above a limit.
-#   cmake -DBUDGET=… -DSTRIP=… -DWORK=… -DRUNTIME=… -DSELECTED_RUNTIME=… -DAPP=… -DSELECTED_APP=… -P sizes.cmake
+#   cmake -DBUDGET=… -DSTRIP=… -DWORK=… -DNAME=FILE… -P sizes.cmake, for each NAME of the budget
 cmake_minimum_required(VERSION 3.22)
 
 # pad(VARIABLE WIDTH TEXT) fills up with spaces at the left.
@@ -22,9 +22,8 @@ foreach(line IN LISTS lines)
   endif()
   set(name "${CMAKE_MATCH_1}")
   set(limit "${CMAKE_MATCH_2}")
-  string(TOUPPER "${name}" upper)
   set(stripped "${WORK}/${name}.stripped")
-  execute_process(COMMAND "${STRIP}" -o "${stripped}" "${${upper}}" COMMAND_ERROR_IS_FATAL ANY)
+  execute_process(COMMAND "${STRIP}" -o "${stripped}" "${${name}}" COMMAND_ERROR_IS_FATAL ANY)
   file(SIZE "${stripped}" bytes)
   pad(size 9 ${bytes})
   pad(most 10 ${limit})

@@ -251,8 +251,8 @@ Command add_inspect(CLI::App& app) {
   command->add_option("more", options->more, "More of them, for --operators");
   command->add_flag(
       "--operators", options->operators,
-      "Only the operators and types of weights that the models need, for the build's\n"
-      "LINNET_OPERATOR_LIST");
+      "Only the operators, types of weights and parts of tokenizers that the models need, for\n"
+      "the build's LINNET_OPERATOR_LIST");
   command->add_flag("--unfolded", options->unfolded, "Every operator, equal layers not folded");
   command->add_option("--chunk", options->session.chunk,
                       "Tokens per chunk of the measured run [256]");

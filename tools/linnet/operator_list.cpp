@@ -11,6 +11,7 @@ namespace {
 struct Needs {
   std::set<std::string> operators;
   std::set<std::string> weights;
+  std::set<std::string> text;
 };
 
 /// Matrices alone have types that a build may leave out; a norm's vector is f32 everywhere.
@@ -26,6 +27,24 @@ void add_operator(const ModelFile& file, const schema::Operator& step, Needs* ne
   }
 }
 
+void add_tokenizer(const schema::Tokenizer& tokenizer, Needs* needs) {
+  needs->text.insert(schema::EnumNameTokenizerKind(tokenizer.kind()));
+  bool has_patterns = tokenizer.split_patterns() != nullptr;
+  if (const auto* steps = tokenizer.pre_tokenizers()) {
+    for (const auto* step : *steps)
+      has_patterns = has_patterns || step->kind() == schema::PreTokenizerKind::split;
+  }
+  bool has_normalizers = tokenizer.normalizer() != schema::Normalizer::none;
+  if (const auto* steps = tokenizer.normalizers()) {
+    for (const auto* step : *steps) {
+      has_normalizers = true;
+      has_patterns = has_patterns || step->kind() == schema::NormalizerKind::replace_matches;
+    }
+  }
+  if (has_patterns) needs->text.insert("patterns");
+  if (has_normalizers) needs->text.insert("normalizers");
+}
+
 }  // namespace
 
 std::string operator_list(const std::vector<std::string>& models) {
@@ -37,10 +56,12 @@ std::string operator_list(const std::vector<std::string>& models) {
     for (const auto* entry : *file.header().entry_points()) {
       for (const auto* step : *entry->operators()) add_operator(file, *step, &needs);
     }
+    if (const auto* tokenizer = file.header().tokenizer()) add_tokenizer(*tokenizer, &needs);
   }
   list += "\n";
   for (const std::string& name : needs.operators) list += "operator " + name + "\n";
   for (const std::string& type : needs.weights) list += "weights " + type + "\n";
+  for (const std::string& part : needs.text) list += "text " + part + "\n";
   return list;
 }
 

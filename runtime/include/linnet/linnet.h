@@ -495,7 +495,7 @@ LINNET_API linnet_status linnet_generate(linnet_session* session, const char* pr
 typedef bool (*linnet_token_callback)(int32_t id, const char* text, size_t size, void* context);
 
 /* The same from ids, which run as they are, such as those of a chat whose turns the caller keeps.
- * The token that ends the text is not handed over. */
+ * The token that ends the text is not handed over. A model without a tokenizer writes ids alone. */
 LINNET_API linnet_status linnet_generate_ids(linnet_session* session, const int32_t* prompt,
                                              size_t count, const linnet_generate_options* options,
                                              linnet_token_callback callback, void* context,
