@@ -209,7 +209,7 @@ Status place_checkpoints(uint64_t budget, SessionPlan* plan) {
   const size_t each = plan->recurrent_bytes;
   if (budget == 0 || each == 0) return Status::ok();
   if (budget > most_bytes) return too_large();
-  plan->checkpoint_slots = std::min<size_t>(budget / each, most_slots);
+  plan->checkpoint_slots = static_cast<size_t>(std::min<uint64_t>(budget / each, most_slots));
   plan->checkpoint_bytes = plan->checkpoint_slots * each;
   if (plan->checkpoint_slots > 0) return Status::ok();
   return Status::error(LINNET_INVALID_ARGUMENT,

@@ -6,6 +6,8 @@
 #include <stdexcept>
 #include <utility>
 
+#include "tools/convert/formats/checked_math.h"
+
 namespace linnet::convert {
 namespace {
 
@@ -27,7 +29,7 @@ std::vector<uint64_t> without_ones(const Sizes& shape) {
 }
 
 std::vector<float> read_whole(const Weight& weight) {
-  std::vector<float> values(element_count(weight.shape));
+  std::vector<float> values(memory_size(element_count(weight.shape)));
   weight.rows(0, static_cast<uint64_t>(weight.size(0)), values);
   return values;
 }
@@ -151,7 +153,7 @@ Weight row(Weight weight, int32_t index) {
   const uint64_t width = row_values(shape);
   auto rows = [weight = std::move(weight), index, width](uint64_t first, uint64_t count,
                                                          std::span<float> out) {
-    std::vector<float> values(row_values(weight.shape));
+    std::vector<float> values(memory_size(row_values(weight.shape)));
     weight.rows(static_cast<uint64_t>(index), 1, values);
     std::copy_n(values.begin() + static_cast<ptrdiff_t>(first * width), count * width, out.begin());
   };
@@ -267,7 +269,7 @@ Weight composed_heads(Weight outer, Weight inner, int32_t heads) {
   const auto width = static_cast<uint64_t>(inner.size(1));
   auto rows = [=, outer = std::move(outer), inner = std::move(inner)](
                   uint64_t first, uint64_t count, std::span<float> out) {
-    std::vector<float> factors(inner_rows), head(inner_rows * width);
+    std::vector<float> factors(inner_rows), head(memory_size(inner_rows * width));
     std::vector<double> sums(width);
     for (uint64_t i = 0; i < count; ++i) {
       const uint64_t index = (first + i) / outer_rows;

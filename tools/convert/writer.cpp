@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "tools/convert/formats/checked_math.h"
 #include "tools/convert/formats/output_file.h"
 #include "tools/convert/passes/encode_rows.h"
 
@@ -67,7 +68,7 @@ class Writer {
     const auto rows = static_cast<uint64_t>(weight.shape[0]);
     const uint64_t width = element_count({weight.shape.begin() + 1, weight.shape.end()});
     const uint64_t block = std::clamp<uint64_t>(kBlockValues / width, 1, rows);
-    std::vector<float> values(block * width);
+    std::vector<float> values(memory_size(block * width));
     for (uint64_t first = 0; first < rows; first += block) {
       const uint64_t count = std::min(block, rows - first);
       const auto block_values = std::span(values).first(count * width);

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "schema/linnet_objects_generated.h"
+#include "tools/convert/formats/checked_math.h"
 #include "tools/convert/formats/input_file.h"
 #include "tools/convert/formats/output_file.h"
 #include "tools/convert/model_header.h"
@@ -41,8 +42,8 @@ uint64_t on_boundary(uint64_t bytes) {
 }
 
 AlignedBytes aligned_bytes(size_t size) {
-  AlignedBytes bytes(
-      static_cast<std::byte*>(std::aligned_alloc(kSegmentAlignment, on_boundary(size))));
+  AlignedBytes bytes(static_cast<std::byte*>(
+      std::aligned_alloc(kSegmentAlignment, convert::memory_size(on_boundary(size)))));
   if (bytes == nullptr) throw std::bad_alloc();
   return bytes;
 }
@@ -388,8 +389,9 @@ class Packer {
                                "' should have " + std::to_string(bytes * parts) +
                                " bytes within the file, found " + std::to_string(found));
     }
-    AlignedBytes memory = aligned_bytes(bytes);
-    input_.read_at(segment->offset() + part * bytes, {memory.get(), bytes});
+    const size_t size = convert::memory_size(bytes);
+    AlignedBytes memory = aligned_bytes(size);
+    input_.read_at(segment->offset() + part * bytes, {memory.get(), size});
     return memory;
   }
 

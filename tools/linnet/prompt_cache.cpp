@@ -7,6 +7,7 @@
 #include <stdexcept>
 #include <vector>
 
+#include "tools/convert/formats/checked_math.h"
 #include "tools/convert/formats/input_file.h"
 #include "tools/convert/formats/output_file.h"
 #include "tools/linnet/open_model.h"
@@ -51,7 +52,7 @@ size_t PromptCache::try_restore(Session& session, std::span<const int32_t> promp
   if (file.size() - sizeof header < ids_bytes) fail("it is cut short");
   std::vector<int32_t> ids(header.tokens);
   file.read_at(sizeof header, std::as_writable_bytes(std::span(ids)));
-  std::vector<std::byte> state(static_cast<size_t>(file.size() - sizeof header - ids_bytes));
+  std::vector<std::byte> state(convert::memory_size(file.size() - sizeof header - ids_bytes));
   file.read_at(sizeof header + ids_bytes, state);
   require(session.load(state));
   if (session.position() != ids.size()) fail("its tokens are not those of its state");

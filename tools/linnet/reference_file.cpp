@@ -4,6 +4,7 @@
 #include <span>
 #include <stdexcept>
 
+#include "tools/convert/formats/checked_math.h"
 #include "tools/convert/formats/input_file.h"
 
 namespace linnet::cli {
@@ -39,7 +40,7 @@ std::vector<int32_t> ReferenceFile::integers(const std::string& name) {
     throw std::runtime_error(path_ + ": " + name + " is " + stored_type_name(tensor.type) +
                              tensor.shape_text() + ", wanted token ids, i32 or i64 [n]");
   }
-  std::vector<int32_t> ids(tensor.elements());
+  std::vector<int32_t> ids(convert::memory_size(tensor.elements()));
   std::vector<std::byte> bytes(ids.size() * (wide ? 8 : 4));
   convert::InputFile(tensors_->files().at(tensor.file)).read_at(tensor.offset, bytes);
   // Little-endian: the low half of a wide id comes first, and ids fit into it.

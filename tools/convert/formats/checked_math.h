@@ -1,7 +1,9 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <new>
 
 namespace linnet::convert {
 
@@ -22,6 +24,14 @@ namespace linnet::convert {
 /// Whether [offset, offset + size) lies in [0, total).
 [[nodiscard]] inline bool range_fits(uint64_t offset, uint64_t size, uint64_t total) {
   return offset <= total && size <= total - offset;
+}
+
+/// A file's or tensor's size, for memory of as much: bytes or values. Throws std::bad_alloc where a
+/// machine of 32 bits cannot count so far.
+[[nodiscard]] inline size_t memory_size(uint64_t size) {
+  const auto counted = static_cast<size_t>(size);
+  if (counted != size) throw std::bad_alloc();
+  return counted;
 }
 
 }  // namespace linnet::convert

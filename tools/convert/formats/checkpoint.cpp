@@ -152,14 +152,14 @@ void Checkpoint::read_rows(const std::string& name, uint64_t first, uint64_t cou
 
 std::vector<float> Checkpoint::read(const std::string& name) const {
   const StoredTensor& stored = tensor(name);
-  std::vector<float> values(reads_as<float>(stored.type) ? stored.elements() : 0);
+  std::vector<float> values(reads_as<float>(stored.type) ? memory_size(stored.elements()) : 0);
   read_as<float>(name, 0, stored.shape.empty() ? 1 : stored.shape[0], values);
   return values;
 }
 
 std::vector<int64_t> Checkpoint::read_integers(const std::string& name) const {
   const StoredTensor& stored = tensor(name);
-  std::vector<int64_t> values(reads_as<int64_t>(stored.type) ? stored.elements() : 0);
+  std::vector<int64_t> values(reads_as<int64_t>(stored.type) ? memory_size(stored.elements()) : 0);
   read_as<int64_t>(name, 0, stored.shape.empty() ? 1 : stored.shape[0], values);
   return values;
 }

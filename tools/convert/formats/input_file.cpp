@@ -68,7 +68,7 @@ void InputFile::read_at(uint64_t offset, std::span<std::byte> out) const {
 
 std::string InputFile::read_text(uint64_t offset, uint64_t size) const {
   require(offset, size);
-  std::string text(size, '\0');
+  std::string text(memory_size(size), '\0');
   read_at(offset, std::as_writable_bytes(std::span(text)));
   return text;
 }

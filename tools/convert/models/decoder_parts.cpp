@@ -4,6 +4,8 @@
 #include <stdexcept>
 #include <utility>
 
+#include "tools/convert/formats/checked_math.h"
+
 namespace linnet::convert {
 
 Affine read_affine(WeightReader& weights, const std::string& name, int32_t rows, int32_t columns,
@@ -227,7 +229,7 @@ Weight flattened(Weight weight) {
   if (rows > INT32_MAX) throw std::runtime_error("a stack of matrices has too many rows");
   auto produce = [source = std::move(weight.rows), inner, width](uint64_t first, uint64_t count,
                                                                  std::span<float> out) {
-    std::vector<float> matrix(inner * width);
+    std::vector<float> matrix(memory_size(inner * width));
     for (uint64_t done = 0; done < count;) {
       const uint64_t within = (first + done) % inner;
       const uint64_t n = std::min(count - done, inner - within);
