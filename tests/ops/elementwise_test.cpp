@@ -43,6 +43,17 @@ std::vector<float> sample_values() {
   return values;
 }
 
+#if defined(__arm__)
+// NEON of 32-bit Arm takes numbers below FLT_MIN for zero: what would come from one, times a value
+// of these tests at most, is zero there.
+constexpr double largest_lost = 128 * double{FLT_MIN};
+// It has no division, and the steps in its place end up to a unit of the last place away.
+constexpr float quotient_error = FLT_EPSILON / 2;
+#else
+constexpr double largest_lost = 0;
+constexpr float quotient_error = 0;
+#endif
+
 void check_function(ElementwiseFunction function, const std::vector<float>& x) {
   CAPTURE(static_cast<int>(function));
   std::vector<float> y(x.size());
@@ -54,6 +65,7 @@ void check_function(ElementwiseFunction function, const std::vector<float>& x) {
   for (size_t i = 0; i < x.size(); ++i) {
     const double expected = reference::apply(function, x[i], step.scalar);
     if (std::abs(expected) > FLT_MAX) continue;
+    if (y[i] == 0 && std::abs(expected) < largest_lost) continue;
     CAPTURE(x[i]);
     const double floor = cancels ? std::max(1e-3, std::abs(double{x[i]})) : 1e-37;
     CHECK(relative_error(y[i], expected, floor) < 1e-6);
@@ -138,7 +150,7 @@ TEST_CASE("elementwise: infinities and values that are no numbers") {
     CHECK(at(ElementwiseFunction::elu, -1000.0f) == -1.0f);
     CHECK(at(ElementwiseFunction::elu, 1000.0f) == 1000.0f);
     CHECK(at(ElementwiseFunction::gelu, 1000.0f) == 1000.0f);
-    CHECK(at(ElementwiseFunction::gelu, -1000.0f) == doctest::Approx(0));
+    CHECK(std::abs(at(ElementwiseFunction::gelu, -1000.0f)) <= 1000 * quotient_error);
     CHECK(at(ElementwiseFunction::silu, -1000.0f) == 0.0f);
   });
 }
