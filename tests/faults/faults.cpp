@@ -20,9 +20,14 @@ void* __real_aligned_alloc(size_t alignment, size_t size);
 void* __real_memalign(size_t alignment, size_t size);
 int __real_posix_memalign(void** out, size_t alignment, size_t size);
 void __real_free(void* memory);
-void* __real_mmap(void* address, size_t size, int protection, int flags, int file, off_t offset);
+// What calls of mmap become with file offsets of 64 bits, which linnet_rules asks for.
+void* __real_mmap64(void* address, size_t size, int protection, int flags, int file, off_t offset);
+void* __real_mmap(void* address, size_t size, int protection, int flags, int file, long offset);
 int __real_munmap(void* address, size_t size);
-void* __real__ZnwmRKSt9nothrow_t(size_t size, const std::nothrow_t& tag);
+void* real_nothrow_new(size_t size,
+                       const std::nothrow_t& tag) __asm__("__real_" LINNET_NOTHROW_NEW);
+void* wrap_nothrow_new(size_t size,
+                       const std::nothrow_t& tag) __asm__("__wrap_" LINNET_NOTHROW_NEW);
 int __real_pthread_create(pthread_t* out, const pthread_attr_t* attributes, void* (*run)(void*),
                           void* context);
 }
@@ -73,6 +78,20 @@ void* refused() {
   return nullptr;
 }
 
+/// `map()`, which maps a file or `size` bytes of memory.
+template <typename Map>
+void* mapped(size_t size, int flags, Map&& map) {
+  const bool is_file = (flags & MAP_ANONYMOUS) == 0;
+  if (is_file && mapping_act != nullptr) std::exchange(mapping_act, nullptr)();
+  if (!allow(is_file ? 0 : size)) {
+    refused();
+    return MAP_FAILED;
+  }
+  void* pages = map();
+  if (pages != MAP_FAILED) given(pages);
+  return pages;
+}
+
 }  // namespace
 
 Watch::Watch(Fault fault, size_t at) {
@@ -94,6 +113,7 @@ void before_next_file_mapping(std::function<void()> act) { mapping_act = std::mo
 
 using linnet::faults::allow;
 using linnet::faults::given;
+using linnet::faults::mapped;
 using linnet::faults::refused;
 using linnet::faults::taken_back;
 
@@ -131,18 +151,14 @@ void __wrap_free(void* memory) {
   __real_free(memory);
 }
 
-void* __wrap_mmap(void* address, size_t size, int protection, int flags, int file, off_t offset) {
-  const bool is_file = (flags & MAP_ANONYMOUS) == 0;
-  if (is_file && linnet::faults::mapping_act != nullptr) {
-    std::exchange(linnet::faults::mapping_act, nullptr)();
-  }
-  if (!allow(is_file ? 0 : size)) {
-    refused();
-    return MAP_FAILED;
-  }
-  void* pages = __real_mmap(address, size, protection, flags, file, offset);
-  if (pages != MAP_FAILED) given(pages);
-  return pages;
+void* __wrap_mmap64(void* address, size_t size, int protection, int flags, int file, off_t offset) {
+  return mapped(size, flags,
+                [&] { return __real_mmap64(address, size, protection, flags, file, offset); });
+}
+
+void* __wrap_mmap(void* address, size_t size, int protection, int flags, int file, long offset) {
+  return mapped(size, flags,
+                [&] { return __real_mmap(address, size, protection, flags, file, offset); });
 }
 
 int __wrap_munmap(void* address, size_t size) {
@@ -150,8 +166,8 @@ int __wrap_munmap(void* address, size_t size) {
   return __real_munmap(address, size);
 }
 
-void* __wrap__ZnwmRKSt9nothrow_t(size_t size, const std::nothrow_t& tag) {
-  return allow(size) ? __real__ZnwmRKSt9nothrow_t(size, tag) : nullptr;
+void* wrap_nothrow_new(size_t size, const std::nothrow_t& tag) {
+  return allow(size) ? real_nothrow_new(size, tag) : nullptr;
 }
 
 int __wrap_pthread_create(pthread_t* out, const pthread_attr_t* attributes, void* (*run)(void*),
