@@ -19,7 +19,7 @@ function(linnet_parts variable)
   list(TRANSFORM parts REPLACE ".*\"(.*)\".*" "operator \\1")
   list(APPEND parts "weights f32" "weights f16" "weights bf16" "weights int8" "weights int4"
     "text byte_level_bpe" "text longest_match" "text bytes" "text word_piece" "text unigram"
-    "text character_bpe" "text patterns" "text normalizers")
+    "text character_bpe" "text patterns" "text normalizers" "text generation" "text translation")
   set(${variable} "${parts}" PARENT_SCOPE)
 endfunction()
 

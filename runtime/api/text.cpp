@@ -27,6 +27,8 @@ Status missing_tokenizer() {
                                 : "this build leaves tokenizers out (LINNET_OPERATOR_LIST)");
 }
 
+Status missing_generation() { return left_out("text", "generation"); }
+
 Status check_decodes(const Model& model) {
   if (model.graph().decode.exists()) return Status::ok();
   return Status::error(LINNET_UNSUPPORTED, "the model is an encoder, which writes no text");
@@ -67,8 +69,7 @@ Status check_translation(const linnet_session& session, const linnet_translate_o
 Status translate_ids(linnet_session* session, std::span<const int32_t> source,
                      const linnet_translate_options& options, std::span<int32_t> ids,
                      linnet_translated* out) {
-  // Store is what an encoder hands over with.
-  if (!is_selected("Store")) return no_encoder_decoder();
+  if (!has_translation) return left_out("text", "translation");
   const Status status = check_translation(*session, options, ids.size());
   if (status.failed()) return status;
   const Session& inner = *session->session;
@@ -198,6 +199,7 @@ linnet_status linnet_generate(linnet_session* session, const char* prompt, size_
                               const linnet_generate_options* options, linnet_text_callback callback,
                               void* context, linnet_generated* out, linnet_message* why) {
   if (session == nullptr) return linnet::report(linnet::missing_argument(), why);
+  if (!linnet::has_generation) return linnet::report(linnet::missing_generation(), why);
   if (linnet::tokenizer_of(*session->model) == nullptr)
     return linnet::report(linnet::missing_tokenizer(), why);
   return linnet::generate_from(session, {prompt, size}, linnet::generate, options,
@@ -208,6 +210,7 @@ linnet_status linnet_generate_ids(linnet_session* session, const int32_t* prompt
                                   const linnet_generate_options* options,
                                   linnet_token_callback callback, void* context,
                                   linnet_generated* out, linnet_message* why) {
+  if (!linnet::has_generation) return linnet::report(linnet::missing_generation(), why);
   return linnet::generate_from(session, {prompt, count}, linnet::generate_ids, options,
                                {.callback = callback, .context = context}, out, why);
 }

@@ -212,14 +212,14 @@ class StatePanel {
   }
 
  private:
-  void copy_in(size_t first, size_t rows) {
+  HWY_NOINLINE void copy_in(size_t first, size_t rows) {
     for (size_t k = 0; k < rows; ++k) {
       float* row = buffer_ + k * padded_;
       std::copy_n(state_[first + k], columns_, row);
       std::fill(row + columns_, row + padded_, 0.0f);
     }
   }
-  void copy_out(size_t first, size_t rows) {
+  HWY_NOINLINE void copy_out(size_t first, size_t rows) {
     for (size_t k = 0; k < rows; ++k) {
       std::copy_n(buffer_ + k * padded_, columns_, state_[first + k]);
     }

@@ -77,7 +77,7 @@ class ColumnBlock {
     return buffer;
   }
 
-  void recall_for(size_t t) {
+  HWY_NOINLINE void recall_for(size_t t) {
     HWY_ALIGN float buffer[tile_rows];
     std::fill_n(columns_.next, padded_, 0.0f);
     for (size_t k = 0; k < head_.key_dim; k += tile_rows) {
@@ -88,7 +88,7 @@ class ColumnBlock {
   }
 
   /// w, p, and u = v, or beta (v - p) for the delta rule.
-  void prepare(size_t t) {
+  HWY_INLINE void prepare(size_t t) {
     const Columns d;
     const bool per_value = head_.decay_kind == DecayKind::per_value_channel;
     const bool decays_sum = decays(DecayKind::per_head) || decays(DecayKind::per_value_channel);
@@ -111,7 +111,7 @@ class ColumnBlock {
     }
   }
 
-  void step(size_t t, bool recall_next) {
+  HWY_INLINE void step(size_t t, bool recall_next) {
     HWY_ALIGN float buffer[tile_rows];
     for (size_t k = 0; k < head_.key_dim; k += tile_rows) {
       const size_t rows = tile(k);
@@ -124,7 +124,7 @@ class ColumnBlock {
     }
   }
 
-  RowFactors row_factors(size_t t, size_t k) const {
+  HWY_INLINE RowFactors row_factors(size_t t, size_t k) const {
     RowFactors factors;
     factors.query = head_.query[t] + k;
     factors.key = head_.key[t] + k;
@@ -134,7 +134,7 @@ class ColumnBlock {
   }
 
   /// The update that reads after the write has read too early: S is read again once it is squashed.
-  void squash_tile(const float* query, size_t k, size_t rows, float* s) {
+  HWY_NOINLINE void squash_tile(const float* query, size_t k, size_t rows, float* s) {
     const bool read = head_.read == ReadOrder::after_write;
     if (read && k == 0) std::fill_n(squashed_read_, padded_, 0.0f);
     squash_rows(query, rows, s, panel_.stride(), padded_, read, squashed_read_);
@@ -142,7 +142,7 @@ class ColumnBlock {
   }
 
   /// Outputs of all tokens, of what S is in the end.
-  void read_all() {
+  HWY_NOINLINE void read_all() {
     for (size_t t = 0; t < head_.tokens; ++t) {
       std::fill_n(columns_.read, padded_, 0.0f);
       for (size_t k = 0; k < head_.key_dim; k += tile_rows) {
@@ -153,7 +153,7 @@ class ColumnBlock {
     }
   }
 
-  void write_output(size_t t) {
+  HWY_INLINE void write_output(size_t t) {
     const Columns d;
     const bool has_bonus = head_.read == ReadOrder::before_write && head_.bonus != nullptr;
     const auto bonus = hn::Set(d, has_bonus ? bonus_weight(t) : 0.0f);
@@ -168,7 +168,7 @@ class ColumnBlock {
   }
 
   /// q . (bonus * k)
-  float bonus_weight(size_t t) const {
+  HWY_NOINLINE float bonus_weight(size_t t) const {
     const hn::ScalableTag<float> d;
     const float* q = head_.query[t];
     const float* k = head_.key[t];

@@ -61,9 +61,10 @@ float largest(size_t rows, size_t width, ConstRows x) {
   const auto least = hn::Set(d, -std::numeric_limits<float>::infinity());
   auto most = least;
   for (size_t row = 0; row < rows; ++row) {
-    size_t i = 0;
-    for (; i + lanes <= width; i += lanes) most = hn::Max(most, hn::LoadU(d, x[row] + i));
-    if (i < width) most = hn::Max(most, hn::LoadNOr(least, d, x[row] + i, width - i));
+    for (size_t i = 0; i < width; i += lanes) {
+      const auto values = load_some(d, x[row] + i, width - i);
+      most = hn::Max(most, hn::IfThenElse(hn::FirstN(d, width - i), values, least));
+    }
   }
   return hn::ReduceMax(d, most);
 }

@@ -9,10 +9,10 @@
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
+#include "runtime/kernels/math-inl.h"
+
 HWY_BEFORE_NAMESPACE();
 namespace linnet::kernels::HWY_NAMESPACE {
-namespace hn = hwy::HWY_NAMESPACE;
-
 /// Half-precision floats, either kind, are read through this: Highway's own types hide their bits.
 template <class Half>
 HWY_INLINE void half_row(const uint16_t* x, float* y, size_t n) {
@@ -20,13 +20,10 @@ HWY_INLINE void half_row(const uint16_t* x, float* y, size_t n) {
   const hn::Rebind<Half, decltype(d)> half;
   const hn::Rebind<uint16_t, decltype(d)> bits;
   const size_t lanes = hn::Lanes(d);
-  size_t i = 0;
-  for (; i + lanes <= n; i += lanes) {
-    hn::StoreU(hn::PromoteTo(d, hn::BitCast(half, hn::LoadU(bits, x + i))), d, y + i);
-  }
-  if (i < n) {
-    const auto rest = hn::BitCast(half, hn::LoadN(bits, x + i, n - i));
-    hn::StoreN(hn::PromoteTo(d, rest), d, y + i, n - i);
+  for (size_t i = 0; i < n; i += lanes) {
+    const size_t left = n - i;
+    const auto values = left >= lanes ? hn::LoadU(bits, x + i) : hn::LoadN(bits, x + i, left);
+    store_some(hn::PromoteTo(d, hn::BitCast(half, values)), d, y + i, left);
   }
 }
 
@@ -50,14 +47,10 @@ HWY_INLINE void scaled_row(const int8_t* x, float factor, size_t n, float* y) {
   const hn::Rebind<int8_t, decltype(d)> narrow;
   const size_t lanes = hn::Lanes(d);
   const auto scale = hn::Set(d, factor);
-  size_t i = 0;
-  for (; i + lanes <= n; i += lanes) {
-    const auto values = hn::ConvertTo(d, hn::PromoteTo(wide, hn::LoadU(narrow, x + i)));
-    hn::StoreU(hn::Mul(values, scale), d, y + i);
-  }
-  if (i < n) {
-    const auto values = hn::ConvertTo(d, hn::PromoteTo(wide, hn::LoadN(narrow, x + i, n - i)));
-    hn::StoreN(hn::Mul(values, scale), d, y + i, n - i);
+  for (size_t i = 0; i < n; i += lanes) {
+    const size_t left = n - i;
+    const auto bytes = left >= lanes ? hn::LoadU(narrow, x + i) : hn::LoadN(narrow, x + i, left);
+    store_some(hn::Mul(hn::ConvertTo(d, hn::PromoteTo(wide, bytes)), scale), d, y + i, left);
   }
 }
 

@@ -33,7 +33,7 @@ HWY_NOINLINE float sum_of(const float* x, size_t n) {
 }
 
 /// The sum of (x - mean)^2.
-HWY_NOINLINE float sum_of_squares_of(const float* x, size_t n, float mean) {
+HWY_INLINE float sum_of_squares_of(const float* x, size_t n, float mean) {
   const hn::ScalableTag<float> d;
   const size_t lanes = hn::Lanes(d);
   const auto center = hn::Set(d, mean);
@@ -79,7 +79,7 @@ HWY_INLINE void apply_vector(const Access& access, float mean, float factor, con
   access.store(hn::MulAdd(value, access.load(d, weights), access.load(d, biases)), d, y);
 }
 
-HWY_NOINLINE void apply(float mean, float factor, const float* x, Affine a, float* y, size_t n) {
+HWY_INLINE void apply(float mean, float factor, const float* x, Affine a, float* y, size_t n) {
   const size_t lanes = hn::Lanes(hn::ScalableTag<float>());
   size_t i = 0;
   for (; i + lanes <= n; i += lanes) {
@@ -95,9 +95,10 @@ HWY_INLINE float maximum_of(const float* x, size_t n) {
   const size_t lanes = hn::Lanes(d);
   const auto lowest = hn::Set(d, std::numeric_limits<float>::lowest());
   auto maximum = lowest;
-  size_t i = 0;
-  for (; i + lanes <= n; i += lanes) maximum = hn::Max(maximum, hn::LoadU(d, x + i));
-  if (i < n) maximum = hn::Max(maximum, hn::LoadNOr(lowest, d, x + i, n - i));
+  for (size_t i = 0; i < n; i += lanes) {
+    const auto values = load_some(d, x + i, n - i);
+    maximum = hn::Max(maximum, hn::IfThenElse(hn::FirstN(d, n - i), values, lowest));
+  }
   return hn::ReduceMax(d, maximum);
 }
 
@@ -112,20 +113,12 @@ struct ExpBelow {
 
 /// What (x - mean) is multiplied by. The softmax norm's x is exp(x - maximum) here.
 HWY_INLINE float factor_of(NormKind kind, const float* x, size_t n, float mean, float epsilon) {
-  switch (kind) {
-    case NormKind::layer:
-    case NormKind::rms:
-      return 1.0f / std::sqrt(sum_of_squares_of(x, n, mean) / static_cast<float>(n) + epsilon);
-    case NormKind::l2:
-      return 1.0f / std::sqrt(sum_of_squares_of(x, n, 0.0f) + epsilon);
-    case NormKind::l2_clamped:
-      return 1.0f / std::max(std::sqrt(sum_of_squares_of(x, n, 0.0f)), epsilon);
-    case NormKind::sum:
-      return 1.0f / (sum_of(x, n) + epsilon);
-    case NormKind::softmax:
-      return 1.0f / sum_of(x, n);
-  }
-  return 0.0f;
+  if (kind == NormKind::sum) return 1.0f / (sum_of(x, n) + epsilon);
+  if (kind == NormKind::softmax) return 1.0f / sum_of(x, n);
+  const float squares = sum_of_squares_of(x, n, mean);
+  if (kind == NormKind::l2) return 1.0f / std::sqrt(squares + epsilon);
+  if (kind == NormKind::l2_clamped) return 1.0f / std::max(std::sqrt(squares), epsilon);
+  return 1.0f / std::sqrt(squares / static_cast<float>(n) + epsilon);
 }
 
 void norm(const NormArguments& a) {

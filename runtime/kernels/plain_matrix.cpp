@@ -9,10 +9,10 @@
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
+#include "runtime/kernels/math-inl.h"
+
 HWY_BEFORE_NAMESPACE();
 namespace linnet::kernels::HWY_NAMESPACE {
-
-namespace hn = hwy::HWY_NAMESPACE;
 
 using Lanes = hn::ScalableTag<float>;
 using Vec = hn::Vec<Lanes>;
@@ -20,20 +20,23 @@ using Vec = hn::Vec<Lanes>;
 /// Outputs that are summed together: each value of x that is read serves all.
 constexpr size_t tile_outputs = 4;
 
+/// A vector of values, or the first `count` of one.
 template <bool part>
 HWY_INLINE Vec load(const float* values, size_t count) {
-  if constexpr (part) return hn::LoadN(Lanes(), values, count);
-  return hn::LoadU(Lanes(), values);
+  return part ? load_rest(Lanes(), values, count) : hn::LoadU(Lanes(), values);
 }
 
-/// Widens binary16 values, which are read through their bits: Highway's own type hides them.
+/// Binary16 values are read through their bits: Highway's own type hides them.
+HWY_INLINE Vec widened(hn::Vec<hn::Rebind<uint16_t, Lanes>> bits) {
+  return hn::PromoteTo(Lanes(), hn::BitCast(hn::Rebind<hwy::float16_t, Lanes>(), bits));
+}
+HWY_NOINLINE Vec load_halves(const uint16_t* values, size_t count) {
+  return widened(hn::LoadN(hn::Rebind<uint16_t, Lanes>(), values, count));
+}
 template <bool part>
 HWY_INLINE Vec load(const uint16_t* values, size_t count) {
-  const Lanes d;
-  const hn::Rebind<hwy::float16_t, Lanes> half;
-  const hn::Rebind<uint16_t, Lanes> bits;
-  if constexpr (part) return hn::PromoteTo(d, hn::BitCast(half, hn::LoadN(bits, values, count)));
-  return hn::PromoteTo(d, hn::BitCast(half, hn::LoadU(bits, values)));
+  if constexpr (part) return load_halves(values, count);
+  return widened(hn::LoadU(hn::Rebind<uint16_t, Lanes>(), values));
 }
 
 /// Four rows of the matrix; those past the last output stand for it, so that a tile is never cut.

@@ -11,10 +11,10 @@
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
+#include "runtime/kernels/math-inl.h"
+
 HWY_BEFORE_NAMESPACE();
 namespace linnet::kernels::HWY_NAMESPACE {
-
-namespace hn = hwy::HWY_NAMESPACE;
 
 constexpr size_t most_lanes = 16;
 using Floats = hn::CappedTag<float, most_lanes>;
@@ -30,7 +30,7 @@ HWY_INLINE uint32_t largest_bits(const float* x, size_t count) {
   for (; i + lanes <= count; i += lanes)
     largest = hn::Max(largest, hn::BitCast(du, hn::Abs(hn::LoadU(d, x + i))));
   if (i < count)
-    largest = hn::Max(largest, hn::BitCast(du, hn::Abs(hn::LoadN(d, x + i, count - i))));
+    largest = hn::Max(largest, hn::BitCast(du, hn::Abs(load_rest(d, x + i, count - i))));
   return hn::ReduceMax(du, largest);
 }
 
@@ -62,7 +62,7 @@ float quantize_int16(const float* x, size_t count, uint8_t* q) {
   for (; i + lanes <= count; i += lanes) store_bytes(hn::LoadU(d, x + i), inverse, q + 2 * i);
   if (i < count) {
     HWY_ALIGN uint8_t last[2 * most_lanes];
-    store_bytes(hn::LoadN(d, x + i, count - i), inverse, last);
+    store_bytes(load_rest(d, x + i, count - i), inverse, last);
     std::memcpy(q + 2 * i, last, Int16Rows::row_bytes(count) - 2 * i);
   }
   return is_zero ? 0.0f : largest / steps;
@@ -85,7 +85,7 @@ HWY_INLINE Range range_of(const float* x, size_t count) {
     largest = hn::Max(largest, values);
   }
   if (i < count) {
-    const auto values = hn::LoadN(d, x + i, count - i);
+    const auto values = load_rest(d, x + i, count - i);
     smallest = hn::Min(smallest, values);
     largest = hn::Max(largest, values);
   }
@@ -124,7 +124,7 @@ Int8Rows::Parameters quantize_int8(const float* x, size_t count, int8_t* q) {
   for (; i + lanes <= count; i += lanes)
     hn::StoreU(to_bytes(hn::LoadU(d, x + i), inverses, zero_points), bytes, q + i);
   if (i < count) {
-    const auto last = to_bytes(hn::LoadN(d, x + i, count - i), inverses, zero_points);
+    const auto last = to_bytes(load_rest(d, x + i, count - i), inverses, zero_points);
     hn::StoreN(last, bytes, q + i, count - i);
   }
   return {.zero_point = zero_point, .scale = scale};

@@ -37,10 +37,12 @@ size_t lowest_fit(const Lifetime& lifetime, std::span<const Lifetime> all,
 size_t plan_arena(std::span<Lifetime> lifetimes, std::span<uint32_t> order,
                   std::span<uint32_t> placed) {
   std::iota(order.begin(), order.end(), 0U);
-  std::sort(order.begin(), order.end(), [&](uint32_t a, uint32_t b) {
+  const auto is_larger = [&](uint32_t a, uint32_t b) {
     return lifetimes[a].bytes != lifetimes[b].bytes ? lifetimes[a].bytes > lifetimes[b].bytes
                                                     : a < b;
-  });
+  };
+  std::make_heap(order.begin(), order.end(), is_larger);  // half as much code as std::sort
+  std::sort_heap(order.begin(), order.end(), is_larger);
   size_t total = 0;
   size_t count = 0;
   for (const uint32_t index : order) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <iterator>
 #include <limits>
 
 namespace linnet {
@@ -10,7 +11,7 @@ namespace {
 
 constexpr uint64_t kOne = uint64_t{1} << 40;    // the likeliest token's weight
 constexpr uint32_t kMostVocabulary = 1u << 23;  // so that the sum of all weights fits 64 bits
-constexpr size_t kFirstSorted = 256;            // top_p seldom keeps more
+constexpr size_t kSorted = 256;                 // at a time: top_p seldom keeps more
 constexpr float kImpossible = -std::numeric_limits<float>::infinity();
 
 // 2^-y for y in units of 2^-32, in units of 2^-40, off by less than 2^-28.
@@ -111,15 +112,17 @@ void Sampler::weigh(float highest) {
   }
 }
 
-/// Brings the `count` likeliest of those kept to the front, in order.
+/// Brings the `count` likeliest of those kept to the front, in order. The others are a heap, from
+/// the last one kept on backwards, so that what it gives out comes to lie where the order ends.
 void Sampler::sort_to(size_t count) {
-  if (count <= sorted_) return;
-  Candidate* begin = candidates_.begin();
-  if (count < kept_) {
-    std::nth_element(begin + sorted_, begin + count, begin + kept_, comes_before);
-  }
-  std::sort(begin + sorted_, begin + count, comes_before);
-  sorted_ = count;
+  const auto top = std::make_reverse_iterator(candidates_.begin() + kept_);
+  const auto less_likely = [](const Candidate& a, const Candidate& b) {
+    return comes_before(b, a);
+  };
+  if (sorted_ == 0)
+    std::make_heap(top, std::make_reverse_iterator(candidates_.begin()), less_likely);
+  for (; sorted_ < count; ++sorted_)
+    std::pop_heap(top, std::make_reverse_iterator(candidates_.begin() + sorted_), less_likely);
 }
 
 void Sampler::keep_top_k() {
@@ -133,7 +136,7 @@ void Sampler::keep_top_p() {
   const double wanted = static_cast<double>(options_.top_p) * static_cast<double>(kept_weight());
   uint64_t sum = 0;
   for (size_t i = 0; i < kept_; ++i) {
-    if (i == sorted_) sort_to(std::min(kept_, std::max(kFirstSorted, 4 * sorted_)));
+    if (i == sorted_) sort_to(std::min(kept_, sorted_ + kSorted));
     sum += candidates_[i].weight;
     if (static_cast<double>(sum) >= wanted) kept_ = i + 1;
   }

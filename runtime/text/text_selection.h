@@ -6,7 +6,7 @@
 #include "runtime/model/tokenizer_data.h"
 
 // Which parts of reading and writing text a build has: those that the models of its
-// LINNET_OPERATOR_LIST need. Without any of them models run, on ids.
+// LINNET_OPERATOR_LIST need. Without any of them models run, from ids to logits.
 
 namespace linnet {
 
@@ -29,13 +29,19 @@ inline constexpr bool has_text = [] {
 }();
 
 /// Both kinds share the same code.
-inline constexpr bool has_bpe = has_tokenizer(TokenizerKind::byte_level_bpe) ||
-                                has_tokenizer(TokenizerKind::character_bpe);
+inline constexpr bool has_bpe =
+    has_tokenizer(TokenizerKind::byte_level_bpe) || has_tokenizer(TokenizerKind::character_bpe);
 
 /// Regular expressions, at whose matches texts are cut or changed.
 inline constexpr bool has_patterns = has_text && is_selected("patterns");
 
 /// Steps that change a text before it is cut into tokens.
 inline constexpr bool has_normalizers = has_text && is_selected("normalizers");
+
+/// Sampling one token after another, as decoders write; with or without a tokenizer.
+inline constexpr bool has_generation = is_selected("generation");
+
+/// Searching with beams, as encoder-decoders write.
+inline constexpr bool has_translation = is_selected("translation");
 
 }  // namespace linnet

@@ -53,9 +53,13 @@ std::string operator_list(const std::vector<std::string>& models) {
   for (const std::string& path : models) {
     list += " " + path.substr(path.rfind('/') + 1);
     const ModelFile file(path);
+    bool encodes = false, decodes = false;
     for (const auto* entry : *file.header().entry_points()) {
+      (entry->name()->string_view() == "decode" ? decodes : encodes) = true;
       for (const auto* step : *entry->operators()) add_operator(file, *step, &needs);
     }
+    if (decodes) needs.text.insert("generation");
+    if (decodes && encodes) needs.text.insert("translation");
     if (const auto* tokenizer = file.header().tokenizer()) add_tokenizer(*tokenizer, &needs);
   }
   list += "\n";
