@@ -42,10 +42,13 @@ Status check_whole(const Graph& graph) {
   return Status::ok();
 }
 
-/// That this build has the operator, and the types of the matrices that it multiplies by or looks
-/// up in.
-Status check_is_built(const Graph& graph, const Operator& op) {
-  if (entry_of(op).check == nullptr) return left_out("the operator", entry_of(op).name);
+Status within(const Operator& op, const Status& status) {
+  return status.within("%.*s: ", static_cast<int>(op.name.size()), op.name.data());
+}
+
+/// That this build has the types of the matrices that an operator, which has been checked,
+/// multiplies by or looks up in.
+Status check_weights(const Graph& graph, const Operator& op) {
   const bool is_table = std::holds_alternative<EmbeddingAttributes>(op.attributes);
   for (size_t i = 0; i < MatrixPlace::count(op) + (is_table ? 1 : 0); ++i) {
     const int32_t weight = is_table ? op.inputs[1] : MatrixPlace::of(op, i).weight;
@@ -59,10 +62,10 @@ Status check_is_built(const Graph& graph, const Operator& op) {
 
 Status verify_graph(const Graph& graph) {
   for (const Operator& op : graph.operators) {
-    if (Status status = check_is_built(graph, op); status.failed()) {
-      return status.within("%.*s: ", static_cast<int>(op.name.size()), op.name.data());
-    }
-    if (Status status = entry_of(op).check(Site(graph, op)); status.failed()) return status;
+    const OperatorEntry& entry = entry_of(op);
+    if (entry.check == nullptr) return within(op, left_out("the operator", entry.name));
+    if (Status status = entry.check(Site(graph, op)); status.failed()) return status;
+    if (Status status = check_weights(graph, op); status.failed()) return within(op, status);
   }
   return check_whole(graph);
 }

@@ -17,12 +17,21 @@ if(length LESS 40)
   message(FATAL_ERROR "wrote '${text}'")
 endif()
 
-set(other "${WORK}/linnet-4m-int8.linnet")
-execute_process(COMMAND "${LINNET}" convert "${CHECKPOINT}" -o "${other}" --weights int8
-  OUTPUT_QUIET COMMAND_ERROR_IS_FATAL ANY)
-execute_process(COMMAND ${EMULATOR} "${APP}" "${other}" "The people"
-  RESULT_VARIABLE result OUTPUT_QUIET ERROR_VARIABLE complaint)
-if(result EQUAL 0 OR NOT complaint MATCHES
-    "needs (the operator Quantize|weights of int8), .*LINNET_OPERATOR_LIST")
-  message(FATAL_ERROR "of a model that needs more it says '${complaint}'")
-endif()
+# refuses(WHAT COMPLAINT OPTION...): the program has not what this conversion of the checkpoint needs.
+function(refuses what complaint)
+  set(other "${WORK}/linnet-4m-${what}.linnet")
+  execute_process(COMMAND "${LINNET}" convert "${CHECKPOINT}" -o "${other}" ${ARGN}
+    OUTPUT_QUIET COMMAND_ERROR_IS_FATAL ANY)
+  execute_process(COMMAND ${EMULATOR} "${APP}" "${other}" "The people"
+    RESULT_VARIABLE result OUTPUT_QUIET ERROR_VARIABLE said)
+  if(result EQUAL 0 OR NOT said MATCHES "needs ${complaint}, .*LINNET_OPERATOR_LIST")
+    message(FATAL_ERROR "of a model that needs more (${what}) it says '${said}'")
+  endif()
+endfunction()
+refuses(int8 "(the operator Quantize|weights of int8)" --weights int8)
+set(tokenizer "${WORK}/word-piece.json")
+file(WRITE "${tokenizer}" [[{"version": "1.0", "added_tokens": [], "normalizer": null,
+  "pre_tokenizer": null, "post_processor": null, "decoder": null,
+  "model": {"type": "WordPiece", "unk_token": "[UNK]", "continuing_subword_prefix": "##",
+    "max_input_chars_per_word": 100, "vocab": {"[UNK]": 0, "a": 1}}}]])
+refuses(tokenizer "a tokenizer of word_piece" --tokenizer "${tokenizer}")

@@ -150,6 +150,26 @@ TEST_CASE("text is generated in a session that gives all logits, too") {
   CHECK(texts[0] == texts[1]);
 }
 
+TEST_CASE("a model without a tokenizer generates ids, those of the reference") {
+  REQUIRE_FALSE(golden().model().describe().has_tokenizer);
+  linnet_generate_options options = golden().model().generate_defaults();
+  options.temperature = 0;
+  options.max_tokens = static_cast<uint32_t>(golden().greedy().size());
+  options.ignore_end = true;
+  Session session;
+  REQUIRE(session.open(golden().model(), options_with(8)).ok());
+  std::vector<int32_t> ids;
+  const auto prompt = std::span(golden().tokens()).first(16);
+  const auto result = session.generate_ids(prompt, options, [&](int32_t id, std::string_view text) {
+    ids.push_back(id);
+    return text.empty();
+  });
+  REQUIRE_MESSAGE(result.ok(), result.message());
+  CHECK(ids == golden().greedy());
+  const auto from_text = session.generate("text", options, [](std::string_view) { return true; });
+  CHECK(from_text.status == LINNET_UNSUPPORTED);
+}
+
 TEST_CASE("a state that does not fit is refused and changes nothing") {
   Session session;
   REQUIRE(session.open(golden().model(), options_with(8)).ok());
