@@ -3,7 +3,7 @@
 
 #include "runtime/kernels/int8_dot_products.h"
 
-#if defined(__aarch64__)
+#ifdef LINNET_DOT_PRODUCTS
 #include <cpuinfo.h>
 
 #include <algorithm>
