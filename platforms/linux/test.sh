@@ -85,13 +85,14 @@ check_scripts() {
   shellcheck platforms/linux/*.sh tests/fuzz/*.sh .ci/run
 }
 
-# Every source once, though several targets may have it, and without an option that only GCC knows.
+# Every source once, though several targets may have it, and without options that only GCC knows.
 commands_for_clang() {
   python3 -c '
 import json, sys
 commands = {entry["file"]: entry for entry in reversed(json.load(sys.stdin))}
 for entry in commands.values():
-    entry["command"] = entry["command"].replace(" -fno-gnu-unique", "")
+    for option in " -fno-gnu-unique", " -fno-gcse":
+        entry["command"] = entry["command"].replace(option, "")
 json.dump(list(commands.values()), sys.stdout)'
 }
 
