@@ -13,7 +13,9 @@
 
 #include "runtime/kernels/tile_targets.h"
 
+#ifndef HWY_COMPILE_ONLY_STATIC
 #define HWY_COMPILE_ONLY_STATIC
+#endif
 #include <hwy/highway.h>
 
 #include "runtime/kernels/math-inl.h"  // for every processor
