@@ -50,15 +50,13 @@ void hand_out(const List<T>& from, T* to, size_t capacity, size_t* count) {
   if (to != nullptr) std::copy_n(from.data(), std::min(capacity, from.size()), to);
 }
 
-Status no_encoder_decoder() {
-  return Status::error(LINNET_UNSUPPORTED,
-                       "the model is not an encoder-decoder, which translating needs");
-}
-
 Status check_translation(const linnet_session& session, const linnet_translate_options& options,
                          size_t capacity) {
   const Graph& graph = session.model->model->graph();
-  if (!graph.encode.exists() || !graph.decode.exists()) return no_encoder_decoder();
+  if (!graph.encode.exists() || !graph.decode.exists()) {
+    return Status::error(LINNET_UNSUPPORTED,
+                         "the model is not an encoder-decoder, which translating needs");
+  }
   if (capacity < options.max_tokens) {
     return Status::error(LINNET_INVALID_ARGUMENT, "room for %zu ids, where max_tokens is %zu",
                          capacity, options.max_tokens);

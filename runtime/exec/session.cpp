@@ -10,6 +10,7 @@
 
 #include "platforms/threads.h"
 #include "runtime/exec/operator_table.h"
+#include "runtime/model/operator_name.h"
 #include "runtime/ops/parallel.h"
 #include "runtime/plan/arena.h"
 
@@ -19,10 +20,6 @@ namespace {
 size_t aligned_object(size_t bytes) {
   constexpr size_t alignment = alignof(std::max_align_t);
   return (bytes + alignment - 1) / alignment * alignment;
-}
-
-Status name_operator(const Status& status, const Operator& op) {
-  return status.within("%.*s: ", static_cast<int>(op.name.size()), op.name.data());
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include "runtime/exec/operator_table.h"
 #include "runtime/exec/session_plan.h"
 #include "runtime/model/matrix_place.h"
+#include "runtime/model/operator_name.h"
 
 namespace linnet {
 namespace {
@@ -42,10 +43,6 @@ Status check_whole(const Graph& graph) {
   return Status::ok();
 }
 
-Status within(const Operator& op, const Status& status) {
-  return status.within("%.*s: ", static_cast<int>(op.name.size()), op.name.data());
-}
-
 /// That this build has the types of the matrices that an operator, which has been checked,
 /// multiplies by or looks up in.
 Status check_weights(const Graph& graph, const Operator& op) {
@@ -63,9 +60,9 @@ Status check_weights(const Graph& graph, const Operator& op) {
 Status verify_graph(const Graph& graph) {
   for (const Operator& op : graph.operators) {
     const OperatorEntry& entry = entry_of(op);
-    if (entry.check == nullptr) return within(op, left_out("the operator", entry.name));
+    if (entry.check == nullptr) return name_operator(left_out("the operator", entry.name), op);
     if (Status status = entry.check(Site(graph, op)); status.failed()) return status;
-    if (Status status = check_weights(graph, op); status.failed()) return within(op, status);
+    if (Status status = check_weights(graph, op); status.failed()) return name_operator(status, op);
   }
   return check_whole(graph);
 }

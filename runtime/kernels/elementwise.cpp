@@ -230,16 +230,9 @@ void activate(Activation activation, float* x, size_t n) {
 }
 
 void group_sum(size_t rows, size_t groups, size_t width, ConstRows x, MutableRows y) {
-  const hn::ScalableTag<float> d;
-  const size_t lanes = hn::Lanes(d);
   for (size_t row = 0; row < rows; ++row) {
-    for (size_t group = 0; group < groups; ++group) {
-      const float* values = x[row] + group * width;
-      auto sum = hn::Zero(d);
-      for (size_t i = 0; i < width; i += lanes)
-        sum = hn::Add(sum, load_some(d, values + i, width - i));
-      y[row][group] = hn::ReduceSum(d, sum);
-    }
+    for (size_t group = 0; group < groups; ++group)
+      y[row][group] = sum_of_row(x[row] + group * width, width);
   }
 }
 

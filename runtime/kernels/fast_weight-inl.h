@@ -28,6 +28,8 @@ namespace linnet::kernels::HWY_NAMESPACE {
 /// Up to 16 columns: wider vectors would not let the columns of a head fill two of them.
 using Columns = hn::CappedTag<float, 16>;
 using ColumnVec = hn::Vec<Columns>;
+/// Vectors of columns that the loops are written for.
+constexpr size_t block_vectors = 2;
 
 /// Rows of S that are done together. Sums are carried from tile to tile.
 constexpr size_t tile_rows = 256;
@@ -43,7 +45,7 @@ struct RowFactors {
 
 /// A token's factors and sums, a number per column of S.
 struct ColumnFactors {
-  static constexpr size_t size = 2 * hn::MaxLanes(Columns());
+  static constexpr size_t size = block_vectors * hn::MaxLanes(Columns());
 
   HWY_ALIGN float correction[size] = {};  ///< p = S^T c
   HWY_ALIGN float update[size] = {};      ///< u, which is written as k u^T
@@ -225,7 +227,7 @@ class StatePanel {
     }
   }
 
-  HWY_ALIGN float buffer_[tile_rows * 2 * hn::MaxLanes(Columns())];
+  HWY_ALIGN float buffer_[tile_rows * ColumnFactors::size];
   MutableRows state_;
   size_t rows_;
   size_t columns_;

@@ -19,8 +19,6 @@ namespace linnet::kernels::HWY_NAMESPACE {
 /// the cache lines that rows far apart evict from each other.
 constexpr size_t pack_tokens = 3;
 
-constexpr size_t block_vectors = 2;
-
 struct MultiplyColumns {
   template <class D, class V>
   HWY_INLINE V operator()(D, V x, V z) const {
@@ -213,7 +211,7 @@ void fast_weight(const FastWeightHead& head, size_t first, size_t count) {
 }
 
 /// Two vectors of columns, but a cache line at least.
-size_t fast_weight_block() { return std::max<size_t>(16, 2 * hn::Lanes(Columns())); }
+size_t fast_weight_block() { return std::max<size_t>(16, block_vectors * hn::Lanes(Columns())); }
 
 /// z = w z + k
 HWY_INLINE void add_key(const FastWeightHead& head, size_t t, float* z) {

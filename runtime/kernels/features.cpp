@@ -80,14 +80,6 @@ struct FeatureOp {
   }
 };
 
-HWY_INLINE float sum_of(const float* x, size_t n) {
-  const hn::ScalableTag<float> d;
-  const size_t lanes = hn::Lanes(d);
-  auto sum = hn::Zero(d);
-  for (size_t i = 0; i < n; i += lanes) sum = hn::Add(sum, load_some(d, x + i, n - i));
-  return hn::ReduceSum(d, sum);
-}
-
 void softmax_features(const SoftmaxFeaturesHead& head) {
   const bool is_query = head.side == FeatureSide::query;
   for (size_t t = 0; t < head.tokens; ++t) {
@@ -96,7 +88,7 @@ void softmax_features(const SoftmaxFeaturesHead& head) {
     const float maximum = is_query ? largest(1, head.features, {u, 0}) : head.maximum;
     const float offset = head.half_norms[t][0] + maximum;
     map(u, y, head.features, FeatureOp{offset, is_query ? head.epsilon : 0.0f});
-    y[head.features] = is_query ? head.epsilon * sum_of(y, head.features) : 1.0f;
+    y[head.features] = is_query ? head.epsilon * sum_of_row(y, head.features) : 1.0f;
   }
 }
 

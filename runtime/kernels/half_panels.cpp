@@ -11,10 +11,10 @@
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
+#include "runtime/kernels/math-inl.h"
+
 HWY_BEFORE_NAMESPACE();
 namespace linnet::kernels::HWY_NAMESPACE {
-
-namespace hn = hwy::HWY_NAMESPACE;
 
 // A panel's sixteen rows are a multiple of the lanes of every vector.
 using Floats = hn::CappedTag<float, half_panel_rows>;
@@ -38,10 +38,6 @@ HWY_INLINE hn::Vec<Floats> load_half(const std::byte* values) {
   const hn::Rebind<uint16_t, Floats> bits;
   const auto* from = reinterpret_cast<const uint16_t*>(values);
   return hn::PromoteTo(d, hn::BitCast(half, hn::LoadU(bits, from)));
-}
-
-static HWY_NOINLINE void store_rest(hn::Vec<Floats> sum, size_t count, float* y) {
-  hn::StoreN(sum, Floats(), y, count);
 }
 
 /// A tile: some rows of x times some vectors of outputs. Every index of its array is a constant,
@@ -85,12 +81,8 @@ class HalfTile<std::index_sequence<rows...>, std::index_sequence<vectors...>,
     const std::byte* biases =
         w.panels + output / half_panel_rows * panel_bytes + w.inputs * column_bytes;
     const auto* bias = reinterpret_cast<const float*>(biases) + output % half_panel_rows;
-    const auto whole = hn::Add(sum, hn::LoadU(d, bias));
-    if (output + hn::Lanes(d) <= w.outputs) {
-      hn::StoreU(whole, d, y + output);
-    } else if (output < w.outputs) {
-      store_rest(whole, w.outputs - output, y + output);
-    }
+    if (output < w.outputs)
+      store_some(hn::Add(sum, hn::LoadU(d, bias)), d, y + output, w.outputs - output);
   }
 };
 

@@ -236,29 +236,16 @@ HWY_INLINE void multiply_rows(const Int8Matrix& w, size_t panel_bytes, const Inp
   }
 }
 
-/// The outputs of vectors from `output` to `end`, both multiples of a panel's rows.
-template <class Products, class Input>
-HWY_INLINE void multiply_row(const Int8Matrix& w, size_t panel_bytes, const Input& x, size_t row,
-                             size_t output, size_t end, MutableRows y) {
-  constexpr size_t lanes = hn::MaxLanes(Floats());
-  constexpr size_t panel_vectors = int8_panel_rows / lanes;
-  for (; output + row_vectors * lanes <= end; output += row_vectors * lanes)
-    multiply_tile<Products, 1, row_vectors>(w, panel_bytes, x, row, output, y);
-  if constexpr (panel_vectors % row_vectors != 0) {
-    for (; output < end; output += int8_panel_rows)
-      multiply_tile<Products, 1, panel_vectors>(w, panel_bytes, x, row, output, y);
-  }
-}
-
-/// The same for the rows from `row` to `row_end`.
-template <class Products, class Input>
+/// The outputs of vectors from `output` to `end`, multiples of a panel's rows, for the rows from
+/// `row` to `row_end`.
+template <class Products, size_t vectors, class Input>
 HWY_INLINE void multiply_block(const Int8Matrix& w, size_t panel_bytes, const Input& x, size_t row,
                                size_t row_end, size_t output, size_t end, MutableRows y) {
   constexpr size_t lanes = hn::MaxLanes(Floats());
   constexpr size_t panel_vectors = int8_panel_rows / lanes;
-  for (; output + tile_vectors * lanes <= end; output += tile_vectors * lanes)
-    multiply_rows<Products, tile_vectors>(w, panel_bytes, x, row, row_end, output, y);
-  if constexpr (panel_vectors % tile_vectors != 0) {
+  for (; output + vectors * lanes <= end; output += vectors * lanes)
+    multiply_rows<Products, vectors>(w, panel_bytes, x, row, row_end, output, y);
+  if constexpr (panel_vectors % vectors != 0) {
     for (; output < end; output += int8_panel_rows)
       multiply_rows<Products, panel_vectors>(w, panel_bytes, x, row, row_end, output, y);
   }
@@ -273,12 +260,13 @@ HWY_INLINE void multiply(const Int8Matrix& w, size_t rows, const Input& x, size_
   const size_t panel_bytes = int8_panel_bytes(w.inputs);
   const size_t output = first * int8_panel_rows;
   const size_t end = output + count * int8_panel_rows;
-  if (rows == 1) return multiply_row<Products>(w, panel_bytes, x, 0, output, end, y);
+  if (rows == 1)
+    return multiply_block<Products, row_vectors>(w, panel_bytes, x, 0, 1, output, end, y);
   const size_t fitting = block_bytes / std::max<size_t>(x.stride, 1) / most * most;
   const size_t block = std::max(fitting, most);
   for (size_t row = 0; row < rows; row += block) {
     const size_t row_end = std::min(row + block, rows);
-    multiply_block<Products>(w, panel_bytes, x, row, row_end, output, end, y);
+    multiply_block<Products, tile_vectors>(w, panel_bytes, x, row, row_end, output, end, y);
   }
 }
 

@@ -120,6 +120,15 @@ HWY_INLINE void store_some(hn::Vec<D> value, D d, float* y, size_t n) {
   store_rest(value, d, y, n);
 }
 
+/// The sum of n values, one vector after another.
+HWY_INLINE float sum_of_row(const float* x, size_t n) {
+  const hn::ScalableTag<float> d;
+  const size_t lanes = hn::Lanes(d);
+  auto sum = hn::Zero(d);
+  for (size_t i = 0; i < n; i += lanes) sum = hn::Add(sum, load_some(d, x + i, n - i));
+  return hn::ReduceSum(d, sum);
+}
+
 /// How a loop's body reads and writes: whole vectors, or the first `n` values of one.
 struct WholeVector {
   template <class D>

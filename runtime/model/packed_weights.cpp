@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "runtime/kernels/processor.h"
+#include "runtime/model/operator_name.h"
 #include "runtime/model/packed_layout.h"
 #include "runtime/model/packed_matrix.h"
 #include "runtime/model/xnn_memory.h"
@@ -39,10 +40,6 @@ class ProcessorNames {
   char text_[160] = {};
 };
 
-Status named(const Status& status, const Operator& op) {
-  return status.within("%.*s: ", static_cast<int>(op.name.size()), op.name.data());
-}
-
 }  // namespace
 
 Status PackedWeights::pack(const Graph& graph, std::span<const StoredSection> sections,
@@ -69,7 +66,7 @@ Status PackedWeights::pack(const Graph& graph, std::span<const StoredSection> se
       Entry& entry = entries_[slot_of(place)];
       if (!is_packed_type(type) || entry.packed != nullptr) continue;
       status = add(graph, place, sections, mapping, &entry);
-      if (status.failed()) return named(status, op);
+      if (status.failed()) return name_operator(status, op);
       if (entry.own.size() == 0) continue;
       ++packed_here;
       if (options.progress == nullptr) continue;
